@@ -1,0 +1,1 @@
+"""Everything of crm_domain that touches the world: command logs, the command line, stores."""

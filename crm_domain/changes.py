@@ -1,0 +1,226 @@
+"""May these rows be changed, or deleted?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from .commands import Delete, Update
+from .creation import RECORDINGS, refuse_foreign_job, second_primary, unknown_address, unknown_user
+from .credits import adjusted, balance_of
+from .decision import Accepted, Circumstances, View, refuse_faults
+from .errors import CheckViolation, Conflict, ForeignKeyViolation, PermissionDenied, UniqueViolation
+from .events import CreditRefunded, Event, RecordingCompleted, RowDeleted, RowUpdated
+from .ids import Principal, Role
+from .isolation import SECTION, account_of, refuse_foreign_row, refuse_role, refuse_writer, visible_rows
+from .rows import CRM_USERS, PROFILES, TABLES
+from .rules import Rules
+from .schema import Atom, Index, Table
+
+
+def decide_update(view: View, principal: Principal, command: Update, now: Circumstances) -> Accepted:
+    """Decide whether the rows that are visible and meet the condition may be changed.
+
+    Where no row is, nothing is refused but what the role may not do at all: 0 rows.
+
+    Raises (in order of precedence):
+        PermissionDenied: The role may not update the table, or not these columns (``immutable_owner``).
+        RlsViolation: The writer was deactivated or is of the other population, or would give a row away.
+        NotNullViolation, CheckViolation: A new value is not one for its column, or the column is fixed.
+        UniqueViolation: A second row would have what only one may.
+        Conflict: The mirror would differ from the leading balance.
+        ForeignKeyViolation: A new reference leads nowhere, or to somebody else's.
+    """
+    tables, rules, table, changes = view.tables, view.rules, command.table, command.set
+    refuse_role(principal, "UPDATE", table, rules)
+    _refuse_owner_columns(principal, table, changes, rules)
+    found = visible_rows(tables, principal, table, command.where)
+    if not found:
+        return Accepted((), affected=0)
+    refuse_writer(principal, account_of(tables, principal.user_id), table, rules)
+    if "user_id" in changes:
+        refuse_foreign_row(principal, changes["user_id"], table)
+    refuse_faults((f for name, value in changes.items() for f in table.column(name).faults(value)), table, rules)
+    for row in found:
+        _refuse_fixed(view, table, row, changes)
+    _refuse_second(view, table, found, changes)
+    if table is CRM_USERS and principal.role is Role.SERVICE:
+        for row in found:
+            _refuse_lone_mirror(view, attrs.evolve(row, **changes))
+    for row in found:
+        _refuse_references(view, table, attrs.evolve(row, **changes), changes)
+    events = [event for row in found for event in _changed(view, principal, table, row, changes, now)]
+    return Accepted(tuple(events), affected=len(found))
+
+
+def _refuse_owner_columns(principal: Principal, table: Table[Any], changes: Mapping[str, Atom], rules: Rules) -> None:
+    if rules.immutable_owner and principal.role is Role.USER:
+        for name in changes:
+            if table.column(name).owner:
+                raise PermissionDenied(
+                    f"{table.name}.{name} says whose row it is and never changes: leave it out of the update.",
+                    table=table.name,
+                    column=name,
+                    safeguard="immutable_owner",
+                    section=SECTION,
+                )
+
+
+def _refuse_fixed(view: View, table: Table[Any], row: Any, changes: Mapping[str, Atom]) -> None:
+    """Refuse changes of what is fixed for this row: keys, owners, paid media, refunded recordings."""
+    for name, value in changes.items():
+        if value == getattr(row, name):
+            continue
+        if name == table.key:
+            reason = "is the key and never changes" + (
+                ": an e-mail change is not offered" if table is CRM_USERS else "; delete the row and create another"
+            )
+            raise _fixed(table, name, reason)
+        if view.rules.immutable_owner and table.column(name).owner:
+            raise _fixed(table, name, "says whose row it is and never changes", "immutable_owner")
+    if table.name in RECORDINGS:
+        _refuse_fixed_recording(view, table, row, changes)
+
+
+def _refuse_fixed_recording(view: View, table: Table[Any], row: Any, changes: Mapping[str, Atom]) -> None:
+    paid = view.tables.credit_consumptions.get(row.id)
+    if paid is None:
+        return
+    swapped = changes.get("video_url", row.video_url) != row.video_url
+    if view.rules.paid_media_immutable and swapped and paid.completed_at is not None:
+        reason = "is fixed since the paid recording was completed: create another recording"
+        raise _fixed(table, "video_url", reason, "paid_media_immutable")
+    if paid.refunded_at is not None and changes.get("status", "failed") != "failed":
+        raise _fixed(table, "status", "stays 'failed': the credit was given back; create another recording")
+
+
+def _fixed(table: Table[Any], column: str, reason: str, safeguard: str | None = None) -> CheckViolation:
+    return CheckViolation(
+        f"{table.name}.{column} {reason}.",
+        table=table.name,
+        column=column,
+        safeguard=safeguard,
+        section=table.section,
+    )
+
+
+def _refuse_second(view: View, table: Table[Any], found: Sequence[Any], changes: Mapping[str, Atom]) -> None:
+    """Refuse a change after which two rows would share what a unique index keeps apart."""
+    for index in table.indexes:
+        wanted = index.safeguard is None or getattr(view.rules, index.safeguard)
+        concerned = {*index.columns, *(index.where or ())[:1]}
+        if index.unique and wanted and concerned & changes.keys():
+            _refuse_shared(view, table, index, found, changes)
+
+
+def _refuse_shared(
+    view: View, table: Table[Any], index: Index, found: Sequence[Any], changes: Mapping[str, Atom]
+) -> None:
+    (column,) = index.columns
+    stored = view.tables.by_name[table.name]
+    keys = {getattr(row, table.key) for row in found}
+    seen: set[Atom] = set()
+    for row in found:
+        after = attrs.evolve(row, **changes)
+        value = getattr(after, column)
+        if not index.holds(after) or value is None:
+            continue
+        others = (getattr(other, table.key) for other in stored.find(index.name, value))
+        if value in seen or any(key not in keys for key in others):
+            if index.name == "primary":
+                raise second_primary(table)
+            raise UniqueViolation(
+                f"Another row of {table.name} has this {column}.",
+                table=table.name,
+                column=column,
+                section=table.section,
+            )
+        seen.add(value)
+
+
+def _refuse_lone_mirror(view: View, after: Any) -> None:
+    balance = balance_of(view.tables, after.user_id)
+    if after.credits_remaining != balance:
+        raise Conflict(
+            f"credits_remaining here mirrors the balance in profiles, which is {balance}: "
+            "set profiles.credits_remaining instead, and the mirror follows.",
+            table=CRM_USERS.name,
+            column="credits_remaining",
+            section="Credit Sync",
+        )
+
+
+def _refuse_references(view: View, table: Table[Any], after: Any, changes: Mapping[str, Atom]) -> None:
+    for name, value in changes.items():
+        reference = table.column(name).references
+        if value is None or reference is None or name == "job_request_id":
+            continue
+        if value not in view.tables.by_name[reference[0]]:
+            raise unknown_address(table, safeguard=None) if name == "email" else unknown_user(table)
+    if table.name in RECORDINGS and changes.keys() & {"job_request_id", "user_id"}:
+        refuse_foreign_job(view, table, after.job_request_id, after.user_id)
+
+
+def _changed(
+    view: View, principal: Principal, table: Table[Any], row: Any, changes: Mapping[str, Atom], now: Circumstances
+) -> Iterator[Event]:
+    """Yield what happens to one row."""
+    rest = dict(changes)
+    by_owner = principal.role is Role.USER
+    if table is PROFILES and not by_owner and "credits_remaining" in rest:
+        balance: Any = rest.pop("credits_remaining")
+        yield from adjusted(view.tables, row.user_id, to=balance, source="adjustment", at=now.at)
+    if rest and "updated_at" in table.by_name:
+        rest.setdefault("updated_at", now.at)
+    if rest:
+        yield RowUpdated(row.user_id, table.name, getattr(row, table.key), tuple(rest.items()), by_owner)
+    if table.name in RECORDINGS:
+        yield from _status_changed(view, principal, row, changes.get("status", row.status))
+
+
+def _status_changed(view: View, principal: Principal, row: Any, status: Atom) -> Iterator[Event]:
+    paid = view.tables.credit_consumptions.get(row.id)
+    if paid is None or status == row.status:
+        return
+    if status == "completed" and paid.completed_at is None:
+        yield RecordingCompleted(row.user_id, row.id)
+    # A user's own word must not give them a credit back: only the service marks a recording as failed.
+    refundable = paid.refunded_at is None and paid.grant_id is not None and principal.role is Role.SERVICE
+    if status == "failed" and refundable and view.rules.credit_policy.refund_failed_recordings:
+        assert paid.user_id is not None
+        assert paid.grant_id is not None
+        yield CreditRefunded(paid.user_id, row.id, paid.grant_id)
+
+
+def decide_deletion(view: View, principal: Principal, command: Delete, now: Circumstances) -> Accepted:
+    """Decide whether the rows that are visible and meet the condition may be deleted.
+
+    Raises (in order of precedence):
+        PermissionDenied: The role may not delete from the table.
+        RlsViolation: The writer was deactivated or is of the other population.
+        ForeignKeyViolation: Another row names one of them; the document gives no ON DELETE.
+    """
+    tables, table = view.tables, command.table
+    refuse_role(principal, "DELETE", table, view.rules)
+    found = visible_rows(tables, principal, table, command.where)
+    if not found:
+        return Accepted((), affected=0)
+    refuse_writer(principal, account_of(tables, principal.user_id), table, view.rules)
+    for row in found:
+        _refuse_referenced(view, table, getattr(row, table.key))
+    events = tuple(RowDeleted(row.user_id, table.name, getattr(row, table.key)) for row in found)
+    return Accepted(events, affected=len(found))
+
+
+def _refuse_referenced(view: View, table: Table[Any], key: Any) -> None:
+    for child in TABLES.values():
+        for column in child.columns:
+            if column.references == (table.name, table.key) and view.tables.by_name[child.name].find(column.name, key):
+                raise ForeignKeyViolation(
+                    f"{child.name}.{column.name} still refers to this row of {table.name}: delete those rows first.",
+                    table=table.name,
+                    column=table.key,
+                    section=child.section,
+                )

@@ -1,0 +1,193 @@
+"""May this job request, recording or resume be stored? ("Data Insertion Flow", "Recording Creation Flow")"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from . import events as e
+from . import rows
+from .commands import Creation
+from .credits import consumed, refuse_without_credits
+from .decision import Accepted, Circumstances, View, known_address, refuse_faults
+from .errors import ForeignKeyViolation, UniqueViolation
+from .ids import Email, Principal, Role, UserId
+from .isolation import account_of, refuse_foreign_row, refuse_population, refuse_role, refuse_writer
+from .ports import Tables
+from .rows import CrmUser
+from .schema import DEFAULT, Atom, Fault, Table, Values
+
+_STORED: Final[dict[str, type[Any]]] = {
+    rows.CRM_JOB_REQUESTS.name: e.JobRequestCreated,
+    rows.CRM_RECORDINGS.name: e.RecordingCreated,
+    rows.CRM_RESUMES.name: e.ResumeUploaded,
+    rows.JOB_REQUESTS.name: e.RegularJobRequestCreated,
+    rows.RECORDINGS.name: e.RegularRecordingCreated,
+    rows.RESUMES.name: e.RegularResumeUploaded,
+}
+_CRM: Final = frozenset(t.name for t in rows.CRM_TABLES)
+RECORDINGS: Final = frozenset({rows.CRM_RECORDINGS.name, rows.RECORDINGS.name})
+"""The tables whose rows cost a credit."""
+
+_FOREIGN_KEYS: Final = "Issue: Foreign key constraint violation"
+
+
+def decide_creation(view: View, principal: Principal, command: Creation, now: Circumstances) -> Accepted:
+    """Decide whether a row may be stored, and what a recording takes to pay for it.
+
+    Raises (in order of precedence):
+        PermissionDenied: Nobody has signed in.
+        RlsViolation: The row would be another's; the user was deactivated, or is of the other population.
+        NotNullViolation: A column that must have a value has none.
+        CheckViolation: A value is outside of what its column takes.
+        UniqueViolation: The id is taken, or there is a primary resume already.
+        ForeignKeyViolation: Address and user are not one account, or the job request is not theirs.
+        InsufficientCredits: A recording, and the balance is 0 credits.
+    """
+    tables, rules, table = view.tables, view.rules, command.table
+    name = table.name
+    of_crm = name in _CRM
+    user_id: UserId | None = principal.user_id if command.user_id is DEFAULT else command.user_id  # type: ignore[assignment]
+    account = account_of(tables, user_id)
+    email = _owner_email(view, command, account) if of_crm else None
+
+    if principal.role is not Role.SERVICE:
+        refuse_role(principal, "INSERT", table, rules)
+        refuse_foreign_row(principal, user_id, table)
+        refuse_writer(principal, account, table, rules)
+    if command.faults or user_id is None or (of_crm and email is None):
+        refuse_faults((*command.faults, *_missing_owner(table, user_id, email)), table, rules)
+    refuse_population(account, table, rules)
+    row_id: Any = now.new_id() if command.id is DEFAULT else command.id
+    _refuse_duplicate(view, table, command, row_id, user_id)
+    if of_crm:
+        _refuse_pair(view, table, email, user_id, account)
+    elif user_id is not None and user_id not in tables.auth_users:
+        raise unknown_user(table)
+    if name in RECORDINGS:
+        refuse_foreign_job(view, table, command.job_request_id, user_id)  # type: ignore[union-attr, arg-type]
+        if not now.credit_checked:
+            refuse_without_credits(tables, user_id, name)
+
+    values = _values(command, row_id, user_id, email, of_crm=of_crm, now=now)
+    stored = _STORED[name](values)
+    if name in RECORDINGS:
+        status = command.status  # type: ignore[union-attr]
+        return Accepted((stored, consumed(tables, values, user_id, status, now.at)), row_id)
+    return Accepted((stored,), row_id)
+
+
+def _owner_email(view: View, command: Creation, account: CrmUser | None) -> Email | None:
+    given = command.email  # type: ignore[union-attr]
+    if given is DEFAULT:
+        return None if account is None else account.email
+    if account is not None and given == account.email:
+        return account.email
+    return known_address(given, view.rules)
+
+
+def _missing_owner(table: Table[Any], user_id: UserId | None, email: Email | None) -> Iterator[Fault]:
+    if user_id is None:
+        yield from table.column("user_id").faults(None)
+    if email is None and "email" in table.by_name:
+        yield from table.column("email").faults(None)
+
+
+def _refuse_duplicate(view: View, table: Table[Any], command: Creation, row_id: object, user_id: UserId | None) -> None:
+    stored = view.tables.by_name[table.name]
+    if row_id in stored:
+        raise UniqueViolation(
+            f"{table.name} has a row with this id already: choose another, or leave it out to have one made.",
+            table=table.name,
+            column="id",
+            section=table.section,
+        )
+    if view.rules.one_primary and getattr(command, "is_primary", False) and stored.one("primary", user_id) is not None:
+        raise second_primary(table)
+
+
+def second_primary(table: Table[Any]) -> UniqueViolation:
+    """Return the refusal of a second primary resume."""
+    return UniqueViolation(
+        "There is a primary resume already: make that one ordinary first (is_primary = false).",
+        table=table.name,
+        column="is_primary",
+        safeguard="one_primary",
+        section="4. crm_resumes (CRM User Resumes)",
+    )
+
+
+def _refuse_pair(
+    view: View, table: Table[Any], email: Email | None, user_id: UserId | None, account: CrmUser | None
+) -> None:
+    """Refuse an owner who is not one CRM account; unknown and foreign addresses look the same."""
+    if account is not None and account.email == email:
+        return
+    owner = None if email is None else view.tables.crm_users.get(email)
+    spoofed = view.rules.owner_pair and email is not None and user_id is not None
+    if (email is not None and owner is None) or spoofed:
+        raise unknown_address(table, safeguard="owner_pair" if owner is not None else None)
+    if user_id is not None and user_id not in view.tables.auth_users:
+        raise unknown_user(table)
+
+
+def unknown_address(table: Table[Any], *, safeguard: str | None) -> ForeignKeyViolation:
+    """Return the refusal of an address that is not the owner's, whether it exists or not."""
+    return ForeignKeyViolation(
+        "No CRM user has this user_id and this email in digital_resume_by_CRM: "
+        "ensure the user exists there before inserting into other CRM tables.",
+        table=table.name,
+        column="email",
+        safeguard=safeguard,
+        section=_FOREIGN_KEYS,
+    )
+
+
+def unknown_user(table: Table[Any]) -> ForeignKeyViolation:
+    """Return the refusal of a user who is not in ``auth.users``."""
+    return ForeignKeyViolation(
+        "No such user in auth.users: register them first.",
+        table=table.name,
+        column="user_id",
+        section=_FOREIGN_KEYS,
+    )
+
+
+def refuse_foreign_job(view: View, table: Table[Any], job_request_id: Atom, user_id: UserId | None) -> None:
+    """Refuse a reference to a job request that is not there, or not the recording's owner's.
+
+    Raises:
+        ForeignKeyViolation: It is not; both look the same.
+    """
+    if job_request_id is None:
+        return
+    job = _jobs(view.tables, table).get(job_request_id)
+    foreign = job is not None and job.user_id != user_id
+    if job is None or (foreign and view.rules.same_owner_reference):
+        raise ForeignKeyViolation(
+            "No such job request of this user: create it first, or leave job_request_id out.",
+            table=table.name,
+            column="job_request_id",
+            safeguard="same_owner_reference" if foreign else None,
+            section=table.section,
+        )
+
+
+def _jobs(tables: Tables, table: Table[Any]) -> Any:
+    return tables.crm_job_requests if table.name in _CRM else tables.job_requests
+
+
+def _values(
+    command: Creation,
+    row_id: Any,
+    user_id: UserId | None,
+    email: Email | None,
+    *,
+    of_crm: bool,
+    now: Circumstances,
+) -> Values:
+    created_at = now.at if command.created_at is DEFAULT else command.created_at
+    updated_at = created_at if command.updated_at is DEFAULT else command.updated_at
+    if of_crm:
+        return (row_id, email, user_id, *command.atoms[3:-2], created_at, updated_at)
+    return (row_id, user_id, *command.atoms[2:-2], created_at, updated_at)

@@ -1,0 +1,375 @@
+"""How do commands, state and sessions run together?
+
+`Crm` is the one place where time passes, ids are made and something is kept. It executes one
+command at a time, whichever thread asks: decide, append to the journal, evolve the tables,
+commit, then tell the subscribers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Concatenate, Final, ParamSpec, TypeAlias, TypeVar
+
+import attrs
+
+from .commands import Command
+from .decide import decide
+from .decision import Accepted, Circumstances, View
+from .errors import Conflict, Refused
+from .events import IdempotencyKeyUsed
+from .evolve import evolve
+from .explain import Explanation, explain
+from .ids import ANON, SERVICE, Principal, user
+from .memory import MemoryStore, rebuilt
+from .ports import Clock, IdSource, Journal, JournalEntry, Store, Tables
+from .rules import HARDENED, Rules
+from .schema import json_text, utc
+from .session import Session
+from .sources import random_ids, system_clock
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Subscriber: TypeAlias = Callable[[JournalEntry], object]
+"""Is told of every event after its commit, in the order of the journal."""
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Crm:
+    """The CRM's rules, running over a store.
+
+    Args:
+        store: Where the state is; in memory by default.
+        rules: The rules in force.
+        clock: Tells the time; inject one for runs that repeat exactly.
+        new_id: Makes ids where the caller chose none.
+
+    Example:
+        >>> crm = Crm()
+        >>> amy = crm.as_service().sync_crm_user(email="amy@example.com").user_id
+        >>> crm.as_user(amy).create_recording(video_url="https://example.com/1.mp4").version
+        7
+        >>> crm.as_user(amy).get_crm_dashboard_data("amy@example.com").credits_remaining
+        3
+    """
+
+    def __init__(
+        self,
+        store: Store | None = None,
+        *,
+        rules: Rules = HARDENED,
+        clock: Clock = system_clock,
+        new_id: IdSource = random_ids,
+    ) -> None:
+        self.rules = rules
+        self._store: Store = store or MemoryStore()
+        self._clock = clock
+        self._new_id = new_id
+        self._view = View(self._store.tables, rules)
+        self._lock = threading.RLock()
+        self._in_batch = False
+        self._torn = False
+        self._subscribers: list[Subscriber] = []
+        self._outbox: deque[JournalEntry] = deque()
+        self._delivering = threading.Lock()
+
+    # --- who asks ---------------------------------------------------------------------------
+
+    def as_user(self, user_id: str) -> Session:
+        """Return a session of the person with this id.
+
+        Raises:
+            TypeError, ValueError: *user_id* is not a UUID.
+        """
+        return Session(self, user(user_id))
+
+    def as_service(self) -> Session:
+        """Return a session of the service role."""
+        return Session(self, SERVICE)
+
+    def as_anon(self) -> Session:
+        """Return a session of somebody who has not signed in."""
+        return Session(self, ANON)
+
+    def as_principal(self, principal: Principal) -> Session:
+        """Return a session of *principal*."""
+        return Session(self, principal)
+
+    # --- what is done -----------------------------------------------------------------------
+
+    def execute(self, principal: Principal, command: Command, *, key: str | None = None) -> Accepted:
+        """Execute one command: all of it, or nothing.
+
+        Args:
+            principal: On whose behalf.
+            command: What is asked.
+            key: An idempotency key: a retry with the same key and content gets the first answer
+                and does nothing more. A refused command does not use its key up.
+
+        Raises:
+            Refused: A rule declines it; nothing has changed.
+        """
+        if key is not None and not isinstance(key, str):
+            raise TypeError(f"key: expected str or None, got {type(key).__name__}")
+        if not self.rules.atomic_consume:
+            return self._checked_then_executed(principal, command, key)
+        with self._lock:
+            accepted = self._execute(principal, command, key)
+        if self._outbox:
+            self._deliver()
+        return accepted
+
+    def execute_overlapping(self, requests: Sequence[tuple[Principal, Command]]) -> list[Accepted | Refused]:
+        """Execute commands that overlap in time: each is checked before any of them is written.
+
+        Under ``atomic_consume`` check and write are one step, so they are as if one came after
+        the other. Without it, they all see the balance that was there before the first.
+
+        Returns:
+            For each command its answer, or its refusal.
+        """
+        outcomes: list[Accepted | Refused] = []
+        with self._lock:
+            passed = set() if self.rules.atomic_consume else {n for n, r in enumerate(requests) if self._check(*r)}
+            for n, (principal, command) in enumerate(requests):
+                try:
+                    outcomes.append(self._execute(principal, command, None, credit_checked=n in passed))
+                except Refused as refusal:
+                    outcomes.append(refusal)
+        self._deliver()
+        return outcomes
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Execute many commands as one: all are kept, or none if the block raises.
+
+        Other threads wait until it is over; subscribers are told afterwards.
+
+        Raises:
+            RuntimeError: There is a batch already, or a command in it was interrupted half-way.
+        """
+        with self._lock:
+            if self._in_batch:
+                raise RuntimeError("batch: there is one already in this thread, and batches do not nest")
+            after = len(self.journal)
+            self._store.begin(many=True)
+            self._in_batch = True
+            try:
+                yield
+                if self._torn:
+                    raise RuntimeError("batch: a command was interrupted half-way, so none of the batch was kept")
+                self._store.commit()
+            except BaseException:
+                self._roll_back()
+                raise
+            finally:
+                self._in_batch = self._torn = False
+            self._publish(after)
+        self._deliver()
+
+    def explain(self, principal: Principal, command: Command) -> Explanation:
+        """Tell, without executing it, what would come of a command and which rules decide."""
+        with self._lock:
+            return explain(self._view, principal, command, self._now())
+
+    def read(self, query: Callable[Concatenate[View, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Answer one of `crm_domain.queries` from a state in which no command is half done."""
+        with self._lock:
+            return query(self._view, *args, **kwargs)
+
+    # --- what happened ----------------------------------------------------------------------
+
+    @property
+    def journal(self) -> Journal:
+        """The append-only sequence of events."""
+        return self._store.journal
+
+    @property
+    def tables(self) -> Tables:
+        """The tables themselves, for rules and laws to look at; callers read through sessions."""
+        return self._store.tables
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Have *subscriber* told of every event from now on, after its commit and in order.
+
+        One that raises is logged, and harms neither the state nor the others.
+
+        Returns:
+            A function that ends the subscription.
+        """
+        self._subscribers.append(subscriber)
+
+        def unsubscribe() -> None:
+            if subscriber in self._subscribers:
+                self._subscribers.remove(subscriber)
+
+        return unsubscribe
+
+    def rebuild(self) -> None:
+        """Make every table anew from the journal alone.
+
+        Raises:
+            RuntimeError: A batch is going on.
+        """
+        with self._lock:
+            if self._in_batch:
+                raise RuntimeError("rebuild: not in the middle of a batch")
+            self._store.replace_tables(rebuilt(self.journal))
+            self._view = View(self._store.tables, self.rules)
+
+    def as_of(self, *, position: int | None = None, at: datetime | None = None) -> Crm:
+        """Return the past: a copy in memory, which may go on by itself without touching this one.
+
+        Args:
+            position: The state after this many events.
+            at: The state after the last event that had happened by then (by the model's clock).
+
+        Raises:
+            ValueError: Neither or both are given, *position* is not in the journal, or *at* is naive.
+        """
+        with self._lock:
+            upto = self._position_at(position, at)
+            store = MemoryStore()
+            for entry in self.journal.entries(upto=upto):
+                store.journal.append([entry.event], at=entry.at, principal=entry.principal, key=entry.idempotency_key)
+            store.replace_tables(rebuilt(store.journal))
+        return Crm(store, rules=self.rules, clock=self._clock, new_id=self._new_id)
+
+    def _position_at(self, position: int | None, at: datetime | None) -> int:
+        if at is not None and position is None:
+            moment = utc(at, "at")
+            return max((entry.position for entry in self.journal.entries() if entry.at <= moment), default=0)
+        if position is None or at is not None:
+            raise ValueError("as_of: give either position or at")
+        if not 0 <= position <= len(self.journal):
+            raise ValueError(f"position: expected 0 to {len(self.journal)}, got {position}")
+        return position
+
+    # --- how it is done ---------------------------------------------------------------------
+
+    def _now(self, *, credit_checked: bool = False) -> Circumstances:
+        return Circumstances(utc(self._clock(), "clock"), self._new_id, credit_checked)
+
+    def _check(self, principal: Principal, command: Command) -> bool:
+        try:
+            decide(self._view, principal, command, self._now())
+        except Refused:
+            return False
+        return True
+
+    def _checked_then_executed(self, principal: Principal, command: Command, key: str | None) -> Accepted:
+        """Check in one step and consume in another, as the document's flow has it."""
+        with self._lock:
+            checked = self._check(principal, command)
+        with self._lock:
+            accepted = self._execute(principal, command, key, credit_checked=checked)
+        self._deliver()
+        return accepted
+
+    def _execute(
+        self, principal: Principal, command: Command, key: str | None, *, credit_checked: bool = False
+    ) -> Accepted:
+        now = self._now(credit_checked=credit_checked)
+        if self._in_batch:
+            return self._apply(principal, command, key, now)
+        store = self._store
+        before = len(store.journal)
+        store.begin(many=False)
+        try:
+            accepted = self._apply(principal, command, key, now)
+            store.commit()
+        except BaseException:
+            self._roll_back()
+            raise
+        if self._subscribers:
+            self._publish(before)
+        return accepted
+
+    def _apply(self, principal: Principal, command: Command, key: str | None, now: Circumstances) -> Accepted:
+        if key is None:
+            accepted = decide(self._view, principal, command, now)
+            events = accepted.events
+        else:
+            fingerprint = _fingerprint(command)
+            replay = self._replay(principal, command, key, fingerprint, now)
+            if replay is not None:
+                return replay
+            accepted = decide(self._view, principal, command, now)
+            events = (*accepted.events, _key_used(principal, key, fingerprint, accepted, now.at))
+        if events:
+            self._torn = True
+            accepted.version = self._store.journal.append(events, at=now.at, principal=principal, key=key)
+            for event in events:
+                evolve(self._view.tables, event, at=now.at)
+            self._torn = False
+        return accepted
+
+    def _replay(
+        self, principal: Principal, command: Command, key: str, fingerprint: str, now: Circumstances
+    ) -> Accepted | None:
+        """Return the answer that was given under *key*, or None if it is new."""
+        used = self._view.tables.idempotency_keys.get(_key_id(principal, key))
+        if used is None:
+            return None
+        if used.fingerprint == fingerprint:
+            return Accepted((), replayed=True, **json.loads(str(used.answer)))
+        try:
+            decide(self._view, principal, command, now)
+        except Refused as refusal:
+            if refusal.precedence < Conflict.precedence:
+                raise
+        raise Conflict(
+            f"The idempotency key {key!r} was used for another command: choose a new key for a new command.",
+            section="Recording Creation Flow",
+        )
+
+    def _roll_back(self) -> None:
+        self._store.rollback()
+        self._view = View(self._store.tables, self.rules)
+        if not self._in_batch:
+            self._torn = False
+
+    def _publish(self, after: int) -> None:
+        if self._subscribers:
+            self._outbox.extend(self.journal.entries(after=after))
+
+    def _deliver(self) -> None:
+        """Hand out what is in the outbox, one thread at a time so that the order holds."""
+        while self._outbox and self._delivering.acquire(blocking=False):
+            try:
+                while self._outbox:
+                    entry = self._outbox.popleft()
+                    for subscriber in tuple(self._subscribers):
+                        try:
+                            subscriber(entry)
+                        except Exception:
+                            _log.exception("A subscriber failed at position %d; the event stands", entry.position)
+            finally:
+                self._delivering.release()
+
+
+_ANSWER: Final = ("id", "user_id", "credited", "affected", "version")
+
+
+def _key_used(principal: Principal, key: str, fingerprint: str, accepted: Accepted, at: datetime) -> IdempotencyKeyUsed:
+    answer = json_text({name: getattr(accepted, name) for name in _ANSWER}, "answer")
+    return IdempotencyKeyUsed((_key_id(principal, key), principal.user_id, key, fingerprint, answer, at))
+
+
+def _key_id(principal: Principal, key: str) -> str:
+    return f"{principal}/{key}"
+
+
+def _fingerprint(command: Command) -> str:
+    """Return what is the same for two commands that ask for the same, and for no others."""
+    fields = [a.name for a in attrs.fields(type(command)) if a.eq]
+    content = repr((type(command).__name__, [(name, getattr(command, name)) for name in fields]))
+    return hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()

@@ -1,0 +1,115 @@
+"""What does a decision look at, and what does it come to?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from attrs import define, frozen
+
+from .errors import InvalidEmail, NotNullViolation
+from .events import Event
+from .ids import Email, UserId, email_fault, normal_email
+from .ports import IdSource, Tables
+from .rows import CRM_USERS
+from .rules import Rules
+from .schema import Fault, Table
+
+
+@frozen
+class View:
+    """What a decision may look at: the state and the rules. It changes neither."""
+
+    tables: Tables
+    rules: Rules
+
+
+@define
+class Circumstances:
+    """What comes from outside with one command.
+
+    Attributes:
+        at: The model's time.
+        new_id: Makes an id where the caller chose none.
+        credit_checked: Whether the balance was looked at before and is not to be again. Only
+            without ``atomic_consume``, where check and consume are two steps.
+    """
+
+    at: datetime
+    new_id: IdSource
+    credit_checked: bool = False
+
+
+@define
+class Accepted:
+    """A command that was accepted: its events, and the answer.
+
+    Attributes:
+        events: What happened; empty if there was nothing to do.
+        id: The key of the row that a creating command stored.
+        user_id: `SyncCrmUser`, `RegisterUser`: whose id it is.
+        credited: `RecordPayment`: whether credits were given, or the payment was known already.
+        affected: `Update`, `Delete` and the trackers: the number of rows.
+        version: The number of events of the account concerned, with the first of these; 0 if none.
+        replayed: Whether this is the answer of an earlier command with the same idempotency key.
+    """
+
+    events: tuple[Event, ...]
+    id: str | None = None
+    user_id: UserId | None = None
+    credited: bool | None = None
+    affected: int | None = None
+    version: int = 0
+    replayed: bool = False
+
+
+def refuse_faults(faults: Iterable[Fault], table: Table[Any], rules: Rules) -> None:
+    """Refuse values that their columns do not take: missing ones first, then bad ones.
+
+    Raises:
+        NotNullViolation, CheckViolation: The first fault that counts under *rules*.
+    """
+    counting = [f for f in faults if f.safeguard is None or getattr(rules, f.safeguard)]
+    if counting:
+        raise min(counting, key=_precedence).refusal(table)
+
+
+def _precedence(fault: Fault) -> int:
+    return fault.kind.precedence
+
+
+def address(given: str | None, rules: Rules) -> Email:
+    """Return the key for an address that is about to be stored.
+
+    Raises:
+        NotNullViolation: It is missing.
+        InvalidEmail: Under ``one_email``, it cannot be an address.
+        CheckViolation: No database stores such a text.
+    """
+    if given is None:
+        raise NotNullViolation(
+            "An e-mail address is needed: it is the key of the account.",
+            table=CRM_USERS.name,
+            column="email",
+            section=CRM_USERS.section,
+        )
+    refuse_faults(CRM_USERS.column("email").faults(given), CRM_USERS, rules)
+    if not rules.one_email:
+        return Email(given)
+    normal = normal_email(given)
+    fault = email_fault(normal)
+    if fault is not None:
+        raise InvalidEmail(
+            f"{given!r} is not an e-mail address: {fault}.",
+            table=CRM_USERS.name,
+            column="email",
+            safeguard="one_email",
+            section=CRM_USERS.section,
+        )
+    return Email(normal)
+
+
+def known_address(given: str | None, rules: Rules) -> Email | None:
+    """Return the key under which an address would be stored, without judging it."""
+    return None if given is None else Email(normal_email(given) if rules.one_email else given)

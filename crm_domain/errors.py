@@ -1,0 +1,151 @@
+"""Why something is refused.
+
+::
+
+    Refused
+    ├── PermissionDenied       permission_denied      42501
+    ├── RlsViolation           rls_violation          42501
+    ├── NotNullViolation       not_null_violation     23502
+    ├── CheckViolation         check_violation        23514
+    ├── InvalidEmail           invalid_email
+    ├── UniqueViolation        unique_violation       23505
+    ├── Conflict               conflict
+    ├── ForeignKeyViolation    foreign_key_violation  23503
+    └── InsufficientCredits    insufficient_credits   P0001
+
+The tree stands in the order of precedence: when several rules refuse the same step, the
+upper one is reported. A refusal is an answer of the domain, and nothing has changed; a
+programming mistake is an ordinary `TypeError` or `ValueError`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "REFUSALS",
+    "CheckViolation",
+    "Conflict",
+    "ForeignKeyViolation",
+    "InsufficientCredits",
+    "InvalidEmail",
+    "NotNullViolation",
+    "PermissionDenied",
+    "Refused",
+    "RlsViolation",
+    "UniqueViolation",
+]
+
+
+class Refused(Exception):
+    """Raised when the domain declines a command or a read; nothing has changed.
+
+    Attributes:
+        code: The kind, a stable name such as ``"insufficient_credits"``.
+        sqlstate: PostgreSQL's code for it; None where PostgreSQL has none.
+        precedence: Which kind is reported when several apply, the lowest first.
+        message: What was wrong and what to do, in one sentence or two.
+        table: The table concerned, by the document's name.
+        column: The column concerned.
+        safeguard: The safeguard that refuses; None where the document itself does.
+        section: The section of the document that the rule comes from.
+    """
+
+    code: ClassVar[str]
+    sqlstate: ClassVar[str | None] = None
+    precedence: ClassVar[int]
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        table: str | None = None,
+        column: str | None = None,
+        safeguard: str | None = None,
+        section: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.table = table
+        self.column = column
+        self.safeguard = safeguard
+        self.section = section
+
+    @property
+    def signature(self) -> tuple[str, str | None, str | None, str | None]:
+        """What makes two refusals the same: code, table, column and safeguard."""
+        return (self.code, self.table, self.column, self.safeguard)
+
+
+class PermissionDenied(Refused):
+    """Raised when the role may not do this at all, on whatever row."""
+
+    code = "permission_denied"
+    sqlstate = "42501"
+    precedence = 0
+
+
+class RlsViolation(Refused):
+    """Raised when a row policy forbids the row: another's, or a deactivated user's."""
+
+    code = "rls_violation"
+    sqlstate = "42501"
+    precedence = 1
+
+
+class NotNullViolation(Refused):
+    """Raised when a value that must be there is missing."""
+
+    code = "not_null_violation"
+    sqlstate = "23502"
+    precedence = 2
+
+
+class CheckViolation(Refused):
+    """Raised when a value is outside of what its column takes."""
+
+    code = "check_violation"
+    sqlstate = "23514"
+    precedence = 3
+
+
+class InvalidEmail(Refused):
+    """Raised when an address has no name, no domain, or cannot be one at all."""
+
+    code = "invalid_email"
+    precedence = 3
+
+
+class UniqueViolation(Refused):
+    """Raised when the key, or the one primary resume, is already there."""
+
+    code = "unique_violation"
+    sqlstate = "23505"
+    precedence = 4
+
+
+class Conflict(Refused):
+    """Raised when a key or payment reference comes again with other content, or balances would part."""
+
+    code = "conflict"
+    precedence = 4
+
+
+class ForeignKeyViolation(Refused):
+    """Raised when a row names, or is named by, a row that must (still) exist and have the same owner."""
+
+    code = "foreign_key_violation"
+    sqlstate = "23503"
+    precedence = 5
+
+
+class InsufficientCredits(Refused):
+    """Raised when a recording is asked for and the balance is 0 credits."""
+
+    code = "insufficient_credits"
+    sqlstate = "P0001"
+    precedence = 6
+
+
+REFUSALS: dict[str, type[Refused]] = {kind.code: kind for kind in Refused.__subclasses__()}
+"""Every kind of refusal by its code, in order of precedence."""

@@ -1,0 +1,95 @@
+"""Why would this be refused, or what would pay for it? Told without executing it."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from .commands import Command
+from .decide import decide
+from .decision import Accepted, Circumstances, View
+from .errors import Refused
+from .events import CreditConsumed
+from .ids import Principal
+from .rows import CreditGrant
+from .rules import SAFEGUARDS
+from .sources import SequentialIds
+
+
+@frozen(kw_only=True)
+class Explanation:
+    """What would come of a command.
+
+    Attributes:
+        accepted: The answer, if it would be accepted.
+        refusal: The refusal, if it would be refused.
+        grant: The grant that would pay, if a recording would take a credit of one.
+        safeguards: The safeguards that decide: with one of them the other way, and all else as it
+            is, the outcome would be another.
+    """
+
+    accepted: Accepted | None
+    refusal: Refused | None
+    grant: CreditGrant | None
+    safeguards: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if self.refusal is not None:
+            refusal = self.refusal
+            lines = [f"refused: {refusal.code}" + (f" ({refusal.sqlstate})" if refusal.sqlstate else "")]
+            lines.append(f"  {refusal.message}")
+            if refusal.safeguard is not None:
+                lines.append(f"  rule: the safeguard {refusal.safeguard}")
+            if refusal.section is not None:
+                lines.append(f"  section: {refusal.section}")
+        else:
+            assert self.accepted is not None
+            happened = ", ".join(type(event).__name__ for event in self.accepted.events)
+            lines = [f"accepted: {happened or 'nothing to do'}"]
+        if self.grant is not None:
+            grant = self.grant
+            lines.append(
+                f"  pays: grant {grant.number} ({grant.source}, {grant.remaining} of {grant.credits} credits left)"
+            )
+        lines += [f"  turns on: {name} ({SAFEGUARDS[name].closes})" for name in self.safeguards]
+        return "\n".join(lines)
+
+
+def explain(view: View, principal: Principal, command: Command, now: Circumstances) -> Explanation:
+    """Decide *command* without executing it, and find the safeguards on which the outcome turns."""
+    outcome = _outcome(view, principal, command, now)
+    return Explanation(
+        accepted=outcome if isinstance(outcome, Accepted) else None,
+        refusal=outcome if isinstance(outcome, Refused) else None,
+        grant=_paying_grant(view, outcome),
+        safeguards=tuple(
+            name
+            for name in SAFEGUARDS
+            if _signature(_outcome(_flipped(view, name), principal, command, now)) != _signature(outcome)
+        ),
+    )
+
+
+def _flipped(view: View, name: str) -> View:
+    rules = view.rules
+    return View(view.tables, rules.without(name) if getattr(rules, name) else rules.having(name))
+
+
+def _outcome(view: View, principal: Principal, command: Command, now: Circumstances) -> Accepted | Refused:
+    # The same ids in every attempt, so that outcomes can be compared.
+    same_ids = Circumstances(now.at, SequentialIds("explained"))
+    try:
+        return decide(view, principal, command, same_ids)
+    except Refused as refusal:
+        return refusal
+
+
+def _signature(outcome: Accepted | Refused) -> object:
+    return outcome.events if isinstance(outcome, Accepted) else outcome.signature
+
+
+def _paying_grant(view: View, outcome: Accepted | Refused) -> CreditGrant | None:
+    if isinstance(outcome, Accepted):
+        for event in outcome.events:
+            if isinstance(event, CreditConsumed) and event.row.grant_id is not None:
+                return view.tables.credit_grants.get(event.row.grant_id)
+    return None

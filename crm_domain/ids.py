@@ -1,0 +1,134 @@
+"""Who is who: user and row ids, e-mail addresses, roles and principals.
+
+Ids are UUIDs kept as their canonical text (36 characters, lower case), so that they
+compare, sort and travel as they do in a database, in JSON and in a command log.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import uuid
+from enum import Enum
+from functools import lru_cache
+from typing import Final, NewType
+
+from attrs import field, frozen
+
+UserId = NewType("UserId", str)
+"""The id of a person: ``auth.users.id``, canonical UUID text."""
+
+RowId = NewType("RowId", str)
+"""The id of a stored row, canonical UUID text."""
+
+Email = NewType("Email", str)
+"""An e-mail address as it is stored. Under ``one_email`` that is its normal form."""
+
+EMAIL_LENGTH_MAX: Final = 254
+"""The longest address that SMTP can carry (RFC 5321), in characters."""
+
+is_canonical_uuid = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+"""Match the one spelling in which ids are stored."""
+
+
+def uuid_text(value: object, field_name: str) -> str:
+    """Return *value*, a UUID or its text in any spelling, as canonical UUID text.
+
+    Raises:
+        TypeError: *value* is neither text nor ``uuid.UUID``.
+        ValueError: *value* is text, but not of a UUID.
+    """
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if not isinstance(value, str):
+        raise TypeError(f"{field_name}: expected a UUID or its text, got {type(value).__name__}")
+    if is_canonical_uuid(value):
+        return value
+    try:
+        return str(uuid.UUID(value))
+    except ValueError:
+        raise ValueError(f"{field_name}: {value!r} is not a UUID") from None
+
+
+@lru_cache(maxsize=65_536)
+def known_user_id(value: str | uuid.UUID, field_name: str = "user_id") -> UserId:
+    """Return *value* as a `UserId`; cached, because the same people come again and again.
+
+    Raises:
+        TypeError, ValueError: As `uuid_text`.
+    """
+    return UserId(uuid_text(value, field_name))
+
+
+def row_id(value: str | uuid.UUID, field_name: str = "id") -> RowId:
+    """Return *value* as a `RowId`.
+
+    Raises:
+        TypeError, ValueError: As `uuid_text`.
+    """
+    return RowId(uuid_text(value, field_name))
+
+
+def normal_email(text: str) -> str:
+    """Return the one form of an address that is a key: trimmed and case-folded."""
+    return unicodedata.normalize("NFC", text.strip().casefold()).strip()
+
+
+def email_fault(text: str) -> str | None:
+    """Say what keeps *text*, in normal form, from being an address; None if it is one."""
+    name, at, domain = text.rpartition("@")
+    if not text:
+        return "it is empty"
+    if len(text) > EMAIL_LENGTH_MAX:
+        return f"it has {len(text)} characters, the most is {EMAIL_LENGTH_MAX}"
+    if any(c.isspace() or unicodedata.category(c)[0] == "C" for c in text):
+        return "it holds a space or a control character"
+    if not at or not name:
+        return "it has no name before the @"
+    if not domain:
+        return "it has no domain after the @"
+    return None
+
+
+class Role(Enum):
+    """The roles that the document's policies know (Row Level Security)."""
+
+    USER = "user"
+    SERVICE = "service"
+    ANON = "anon"
+
+
+@frozen
+class Principal:
+    """On whose behalf a command is executed.
+
+    Attributes:
+        role: What the row policies go by.
+        user_id: The person's id for `Role.USER`, None for the other roles.
+    """
+
+    role: Role
+    user_id: UserId | None = field(default=None)
+
+    def __attrs_post_init__(self) -> None:
+        if (self.role is Role.USER) != (self.user_id is not None):
+            raise ValueError("user_id: a principal of role 'user' has one, the other roles have none")
+
+    def __str__(self) -> str:
+        return self.user_id or self.role.value
+
+
+def user(user_id: str | uuid.UUID) -> Principal:
+    """Return the principal for the person with this id.
+
+    Raises:
+        TypeError, ValueError: *user_id* is not a UUID.
+    """
+    return Principal(Role.USER, known_user_id(user_id))
+
+
+SERVICE: Final = Principal(Role.SERVICE)
+"""The service role: it passes row policies, not rules."""
+
+ANON: Final = Principal(Role.ANON)
+"""Nobody in particular: may do nothing and read nothing."""

@@ -1,0 +1,194 @@
+"""What must the outside supply? Tables and a journal, a clock, a source of ids, a backend.
+
+`crm_domain.memory` implements the first two; adapters implement them over files. Nothing below
+`crm_domain.crm.Crm` knows the time, makes an id or does I/O but through these ports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
+
+from attrs import define, frozen
+
+from .events import Event
+from .ids import Principal, UserId
+from .rows import (
+    TABLES,
+    AuthUser,
+    CreditConsumption,
+    CreditGrant,
+    CrmDashboardStats,
+    CrmJobRequest,
+    CrmRecording,
+    CrmResume,
+    CrmUser,
+    IdempotencyKey,
+    JobRequest,
+    Payment,
+    Profile,
+    Recording,
+    Resume,
+)
+from .schema import Atom, Table, Values
+
+Clock: TypeAlias = Callable[[], datetime]
+"""Tells the time: an aware datetime."""
+
+IdSource: TypeAlias = Callable[[], str]
+"""Makes a new id: canonical UUID text."""
+
+R = TypeVar("R")
+
+
+class Rows(Protocol[R]):
+    """One table: a mapping from key to row, with the indexes of its declaration.
+
+    Row objects that come out belong to the store. Only `crm_domain.evolve` changes them, after
+    `touch`, and only in tables that are declared as *changing*.
+    """
+
+    @property
+    def indexed(self) -> Container[str]:
+        """The names of the indexes that `find` answers without looking at every row."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether there is a row of this key."""
+
+    def get(self, key: Any) -> R | None:
+        """Return the row of this key, or None."""
+
+    def one(self, index: str, value: Atom) -> R | None:
+        """Return the first row that the named index has for *value*, or None."""
+
+    def find(self, index: str, value: Atom) -> Sequence[R]:
+        """Return the rows that the named index has for *value*, in the order of their insertion.
+
+        *index* may also be a column without an index.
+        """
+
+    def __iter__(self) -> Iterator[R]:
+        """Yield every row, in the order of their insertion."""
+
+    def insert(self, values: Values) -> None:
+        """Store a new row."""
+
+    def touch(self, row: R) -> None:
+        """Announce that *row* is about to be changed in place; not its indexed columns."""
+
+    def update(self, key: Any, changes: Mapping[str, Atom]) -> None:
+        """Change columns of the row of this key, indexed ones too."""
+
+    def delete(self, key: Any) -> None:
+        """Delete the row of this key."""
+
+
+@define(kw_only=True)
+class Tables:
+    """Every table of `crm_domain.rows.TABLES`."""
+
+    auth_users: Rows[AuthUser]
+    profiles: Rows[Profile]
+    crm_users: Rows[CrmUser]
+    crm_job_requests: Rows[CrmJobRequest]
+    crm_recordings: Rows[CrmRecording]
+    crm_resumes: Rows[CrmResume]
+    crm_dashboard_stats: Rows[CrmDashboardStats]
+    job_requests: Rows[JobRequest]
+    recordings: Rows[Recording]
+    resumes: Rows[Resume]
+    payments: Rows[Payment]
+    credit_grants: Rows[CreditGrant]
+    credit_consumptions: Rows[CreditConsumption]
+    idempotency_keys: Rows[IdempotencyKey]
+    by_name: Mapping[str, Rows[Any]]
+
+    @classmethod
+    def made_by(cls, make: Callable[[Table[Any]], Rows[Any]]) -> Tables:
+        """Return tables that *make* makes from their declarations."""
+        by_name = {name: make(table) for name, table in TABLES.items()}
+        attributes: dict[str, Any] = {_ATTRIBUTES.get(name, name): rows for name, rows in by_name.items()}
+        return cls(by_name=by_name, **attributes)
+
+
+_ATTRIBUTES: Final = {"auth.users": "auth_users", "digital_resume_by_CRM": "crm_users"}
+
+
+@frozen(kw_only=True)
+class JournalEntry:
+    """One event in its place.
+
+    Attributes:
+        position: Its place among all events, from 1.
+        at: When it happened, by the model's clock.
+        principal: Who caused it.
+        account: The id of the person whom it concerns; None if nobody's.
+        version: Its place among the events of that account, from 1.
+        idempotency_key: The key of the command that caused it, if it had one.
+        event: What happened.
+    """
+
+    position: int
+    at: datetime
+    principal: Principal
+    account: UserId | None
+    version: int
+    idempotency_key: str | None
+    event: Event
+
+
+class Journal(Protocol):
+    """The append-only sequence of all events: the truth that tables are made from."""
+
+    def __len__(self) -> int:
+        """Return the number of events, which is the position of the last one."""
+
+    def append(self, events: Sequence[Event], *, at: datetime, principal: Principal, key: str | None) -> int:
+        """Append the events of one command; return the version that the first one's account now has."""
+
+    def entries(self, *, after: int = 0, upto: int | None = None) -> Iterator[JournalEntry]:
+        """Yield the entries at positions above *after*, up to and with *upto*."""
+
+    def version_of(self, account: UserId) -> int:
+        """Return the number of events that concern this account."""
+
+
+class Store(Protocol):
+    """Where the state is: tables and journal, changed together or not at all."""
+
+    @property
+    def tables(self) -> Tables:
+        """The tables."""
+
+    @property
+    def journal(self) -> Journal:
+        """The journal that the tables are made from."""
+
+    def begin(self, *, many: bool) -> None:
+        """Start a transaction; *many* announces that it is for more than one command."""
+
+    def commit(self) -> None:
+        """Keep what was done since `begin`, durably if the store is durable."""
+
+    def rollback(self) -> None:
+        """Undo what was done since `begin`."""
+
+    def replace_tables(self, tables: Tables) -> None:
+        """Put rebuilt *tables* in the place of the present ones."""
+
+
+class Backend(Protocol):
+    """Whatever can be asked to execute commands and to show tables, each as somebody.
+
+    The in-memory model is one, and so is somebody's database with triggers and policies.
+    """
+
+    def execute(self, principal: Principal, command: Any) -> Any:
+        """Execute *command*; raise `crm_domain.errors.Refused` if it is declined."""
+
+    def select(self, principal: Principal, table: str, where: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the rows that *principal* sees and that meet *where*."""

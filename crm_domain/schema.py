@@ -1,0 +1,392 @@
+"""How is a table declared, and which values does a column take?
+
+A row class of `crm_domain.rows` is an attrs class whose fields carry what SQL would say:
+type, default, key, reference, check. `table` collects that into a `Table`, the one
+declaration that stores and adapters derive their schemas from.
+
+A row has two forms. The *object* is what callers see. The *values* are one tuple in the
+order of the columns, made of atoms only (text, numbers, times; JSON as its text), which is
+what stores keep: small, shared between a table and the journal, and of no interest to the
+garbage collector. Inside of the domain a JSON column is its text, also in row objects.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from operator import attrgetter, eq, gt
+from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
+
+import attrs
+from attrs import frozen
+
+from .errors import CheckViolation, NotNullViolation, Refused
+from .ids import uuid_text
+
+Atom: TypeAlias = str | int | bool | datetime | Decimal | None
+"""What one column of a stored row holds."""
+
+Values: TypeAlias = tuple[Atom, ...]
+"""A stored row: its columns' atoms, in the order of the table."""
+
+Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+"""Plain JSON, as ``payment_details`` and ``parsed_data`` hold it."""
+
+INT64_MIN: Final = -(2**63)
+INT64_MAX: Final = 2**63 - 1
+
+
+class ColumnType(Enum):
+    """The types of the document's columns, by PostgreSQL's names."""
+
+    TEXT = "text"
+    UUID = "uuid"
+    INTEGER = "integer"
+    BIGINT = "bigint"
+    BOOLEAN = "boolean"
+    TIMESTAMPTZ = "timestamptz"
+    JSONB = "jsonb"
+    NUMERIC = "numeric(12,2)"
+
+
+_PYTHON_TYPES: Final[dict[ColumnType, type]] = {
+    ColumnType.TEXT: str,
+    ColumnType.UUID: str,
+    ColumnType.INTEGER: int,
+    ColumnType.BIGINT: int,
+    ColumnType.BOOLEAN: bool,
+    ColumnType.TIMESTAMPTZ: datetime,
+    ColumnType.NUMERIC: Decimal,
+}
+
+
+class Default(Enum):
+    """The marker of an argument that was not given: the column's default applies."""
+
+    DEFAULT = "DEFAULT"
+
+    def __repr__(self) -> str:
+        return "DEFAULT"
+
+
+DEFAULT: Final = Default.DEFAULT
+
+
+@frozen(kw_only=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        name: The document's name.
+        type: The type.
+        default: What an insert that does not name the column stores; None is NULL.
+        key: Whether it is the primary key.
+        not_null: Whether NULL is refused in every reading.
+        not_null_if_valid: Whether NULL is refused under ``valid_values``.
+        not_negative: Whether a negative number is refused under ``valid_values``.
+        one_of: The only values that ``valid_values`` lets in; empty for any.
+        references: ``(table, column)`` of the foreign key, by the document's names.
+        owner: Whether it says whose row it is, and so never changes under ``immutable_owner``.
+    """
+
+    name: str
+    type: ColumnType
+    default: Atom | Default = None
+    key: bool = False
+    not_null: bool = False
+    not_null_if_valid: bool = False
+    not_negative: bool = False
+    one_of: tuple[str, ...] = ()
+    references: tuple[str, str] | None = None
+    owner: bool = False
+
+    def atom(self, value: object) -> Atom:
+        """Return *value*, given by a caller, as the atom that is stored.
+
+        Raises:
+            TypeError, ValueError: *value* cannot stand in this column; the message names it.
+        """
+        if value is None:
+            return None
+        if self.type is ColumnType.UUID:
+            return uuid_text(value, self.name)
+        if self.type is ColumnType.JSONB:
+            return json_text(value, self.name)
+        wanted = _PYTHON_TYPES[self.type]
+        if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+            raise TypeError(f"{self.name}: expected {wanted.__name__} or None, got {type(value).__name__}")
+        return utc(value, self.name) if isinstance(value, datetime) else cast("Atom", value)
+
+    def faults(self, value: Atom) -> Iterator[Fault]:
+        """Yield what is wrong with the stored *value*, first what no reading takes."""
+        if value is None:
+            if self.not_null or self.not_null_if_valid:
+                yield Fault(self, "is missing", None if self.not_null else "valid_values", NotNullViolation)
+        elif isinstance(value, str):
+            if self.type is ColumnType.JSONB:
+                texts: Iterator[str] = _json_texts(json.loads(value))
+            else:
+                texts = iter((value,))
+            if any(map(_text_is_bad, texts)):
+                yield Fault(self, "holds a NUL character or half of a surrogate pair, which no database stores")
+            elif self.one_of and value not in self.one_of:
+                yield Fault(self, f"is {value!r}, expected one of {', '.join(self.one_of)}", "valid_values")
+        elif isinstance(value, Decimal):
+            if not value.is_finite() or abs(value) >= 10**10 or value != round(value, 2):
+                yield Fault(self, f"is {value}, expected an amount with at most two decimals, below 10000000000")
+        elif isinstance(value, int):
+            if not INT64_MIN <= value <= INT64_MAX:
+                yield Fault(self, f"is {value}, which does not fit 64 bits")
+            elif value < 0 and self.not_negative:
+                yield Fault(self, f"is {value}, expected 0 or more", "valid_values")
+
+
+@frozen
+class Fault:
+    """A value that its column does not take, in every reading or under one safeguard."""
+
+    column: Column
+    reason: str
+    safeguard: str | None = None
+    kind: type[Refused] = CheckViolation
+
+    def refusal(self, table: Table[Any]) -> Refused:
+        """Return the refusal that says so."""
+        return self.kind(
+            f"{table.name}.{self.column.name} {self.reason}.",
+            table=table.name,
+            column=self.column.name,
+            safeguard=self.safeguard,
+            section=table.section,
+        )
+
+
+@frozen(kw_only=True)
+class Index:
+    """An index of a table.
+
+    Attributes:
+        columns: What it is on.
+        unique: Whether a second row with the same values is refused.
+        where: ``(column, operator, value)`` that rows must meet to be in it; None for all rows.
+        safeguard: The safeguard that a unique index belongs to; None if the document has it.
+        name: What the domain calls it: its columns, unless said otherwise.
+    """
+
+    columns: tuple[str, ...]
+    unique: bool = False
+    where: tuple[str, str, Atom] | None = None
+    safeguard: str | None = None
+    name: str = attrs.field(default=attrs.Factory(lambda self: "_".join(self.columns), takes_self=True))
+
+    def holds(self, row: object) -> bool:
+        """Tell whether *row* is in the index."""
+        if self.where is None:
+            return True
+        column, operator, value = self.where
+        return _OPERATORS[operator](getattr(row, column), value)
+
+
+_OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {"=": eq, ">": gt}
+
+
+R = TypeVar("R")
+
+
+@frozen(kw_only=True, eq=False)
+class Table(Generic[R]):
+    """A table: the document's name and everything that its declaration says.
+
+    Attributes:
+        name: The document's name, letter for letter.
+        row: The attrs class of its rows.
+        columns: The columns, in the document's order.
+        indexes: The indexes, the unique ones included, the primary key left out.
+        section: The document's section; for tables that it only mentions, where it does.
+        purpose: What it is for, in a few words.
+        changing: Whether its rows change with every command (balances and counters), rather
+            than being written once and read seldom.
+    """
+
+    name: str
+    row: type[R]
+    columns: tuple[Column, ...]
+    indexes: tuple[Index, ...]
+    section: str
+    purpose: str
+    changing: bool
+    by_name: Mapping[str, Column] = attrs.field(init=False)
+    position: Mapping[str, int] = attrs.field(init=False)
+    key: str = attrs.field(init=False)
+    values_of: Callable[[R], Values] = attrs.field(init=False)
+    readers: tuple[Callable[[Any], object], ...] = attrs.field(init=False, repr=False)
+
+    @by_name.default
+    def _by_name(self) -> dict[str, Column]:
+        return {c.name: c for c in self.columns}
+
+    @position.default
+    def _position(self) -> dict[str, int]:
+        return {c.name: n for n, c in enumerate(self.columns)}
+
+    @key.default
+    def _key(self) -> str:
+        (key,) = (c.name for c in self.columns if c.key)
+        return key
+
+    @values_of.default
+    def _values_of(self) -> Callable[[R], Values]:
+        return cast("Callable[[R], Values]", attrgetter(*(c.name for c in self.columns)))
+
+    @readers.default
+    def _readers(self) -> tuple[Callable[[Any], object], ...]:
+        return tuple(_parsed if c.type is ColumnType.JSONB else _as_it_is for c in self.columns)
+
+    def row_of(self, values: Values) -> R:
+        """Return the object of the stored *values*; JSON columns stay text."""
+        return self.row(*values)
+
+    def public(self, values: Values) -> R:
+        """Return a row for a caller: of its own, with JSON columns as plain JSON."""
+        return self.row(*(read(v) for read, v in zip(self.readers, values, strict=True)))
+
+    def column(self, name: str) -> Column:
+        """Return the column of this name.
+
+        Raises:
+            ValueError: There is none; the message lists what there is.
+        """
+        try:
+            return self.by_name[name]
+        except KeyError:
+            raise ValueError(f"{self.name} has no column {name!r}; it has {', '.join(self.by_name)}") from None
+
+    def atoms(self, columns: Mapping[str, object]) -> dict[str, Atom]:
+        """Return *columns*, given by a caller, as atoms.
+
+        Raises:
+            TypeError, ValueError: A column does not exist or cannot hold the value.
+        """
+        return {name: self.column(name).atom(value) for name, value in columns.items()}
+
+    def __repr__(self) -> str:
+        return f"<table {self.name}>"
+
+
+def column(
+    type_: ColumnType,
+    *,
+    default: Atom | Default = None,
+    key: bool = False,
+    not_null: bool = False,
+    not_null_if_valid: bool = False,
+    not_negative: bool = False,
+    one_of: tuple[str, ...] = (),
+    references: tuple[str, str] | None = None,
+    owner: bool = False,
+) -> Any:
+    """Declare an attrs field as a column; the arguments are those of `Column`."""
+    return attrs.field(
+        metadata={
+            "column": {
+                "type": type_,
+                "default": default,
+                "key": key,
+                "not_null": not_null or key,
+                "not_null_if_valid": not_null_if_valid,
+                "not_negative": not_negative,
+                "one_of": one_of,
+                "references": references,
+                "owner": owner,
+            }
+        }
+    )
+
+
+def table_of(
+    row: type[R],
+    name: str,
+    *,
+    section: str,
+    purpose: str,
+    indexes: tuple[Index, ...] = (),
+    changing: bool = False,
+) -> Table[R]:
+    """Collect the declaration of *row*, an attrs class whose fields are all `column`."""
+    fields = attrs.fields(cast("type[attrs.AttrsInstance]", row))
+    return Table(
+        name=name,
+        row=row,
+        columns=tuple(Column(name=f.name, **f.metadata["column"]) for f in fields),
+        indexes=indexes,
+        section=section,
+        purpose=purpose,
+        changing=changing,
+    )
+
+
+def utc(moment: datetime, name: str) -> datetime:
+    """Return *moment* in UTC.
+
+    Raises:
+        ValueError: It is naive: nobody knows which moment it is.
+    """
+    if moment.tzinfo is UTC:
+        return moment
+    if moment.tzinfo is None or moment.utcoffset() is None:
+        raise ValueError(f"{name}: {moment.isoformat()} has no time zone; give an aware datetime")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{name}: {moment.isoformat()} is outside of what UTC can say") from None
+
+
+def json_text(value: object, name: str) -> str:
+    """Return plain JSON as the one text that a store keeps for it.
+
+    Raises:
+        TypeError: It is not plain JSON (null, booleans, numbers, text, lists, objects keyed by text).
+        ValueError: It holds NaN or an infinity, or nests too deeply.
+    """
+    try:
+        text = json.dumps(value, allow_nan=False, sort_keys=True, separators=(",", ":"))
+        same = json.loads(text) == value
+    except TypeError as error:
+        raise TypeError(f"{name}: not plain JSON: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name}: not plain JSON: {error}") from None
+    if not same:
+        raise TypeError(f"{name}: not plain JSON: only lists, and objects whose keys are text, come back equal")
+    return text
+
+
+def _parsed(text: str | None) -> Json:
+    return None if text is None else cast("Json", json.loads(text))
+
+
+def _as_it_is(value: object) -> object:
+    return value
+
+
+def _json_texts(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _json_texts(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _json_texts(item)
+
+
+def _text_is_bad(text: str) -> bool:
+    if text.isascii():
+        return "\0" in text
+    try:
+        return b"\0" in text.encode()
+    except UnicodeEncodeError:
+        return True

@@ -1,0 +1,158 @@
+"""A principal's way to the CRM: one typed method for each command and each query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from . import commands as c
+from . import queries as q
+from .decision import Accepted, known_address
+from .explain import Explanation
+from .ids import Email, Principal, known_user_id
+from .rows import (
+    CRM_JOB_REQUESTS,
+    CRM_RECORDINGS,
+    CRM_RESUMES,
+    CRM_USERS,
+    PROFILES,
+    CrmJobRequest,
+    CrmRecording,
+    CrmResume,
+    table_named,
+)
+from .schema import Table
+
+if TYPE_CHECKING:
+    from .crm import Crm
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _method(command: Callable[P, c.Command]) -> Callable[Concatenate[Session, P], Accepted]:
+    """Make the method that executes *command*, with the very arguments that the command takes."""
+
+    def execute(self: Session, /, *args: P.args, **kwargs: P.kwargs) -> Accepted:
+        return self.execute(command(*args, **kwargs))
+
+    execute.__doc__ = command.__doc__
+    execute.__wrapped__ = command  # type: ignore[attr-defined]
+    return execute
+
+
+class Session:
+    """What one principal may ask of a `Crm`.
+
+    Every command method takes the arguments of its class in `crm_domain.commands`, returns an
+    `Accepted`, and raises `Refused` if a rule declines it. In commands that store a row,
+    ``user_id`` and ``email`` are the principal's own unless given.
+    """
+
+    __slots__ = ("_crm", "principal")
+
+    def __init__(self, crm: Crm, principal: Principal) -> None:
+        self._crm = crm
+        self.principal = principal
+
+    def __repr__(self) -> str:
+        return f"<session of {self.principal}>"
+
+    # --- commands -----------------------------------------------------------------------------
+
+    def execute(self, command: c.Command, *, key: str | None = None) -> Accepted:
+        """Execute a command that one holds; see `Crm.execute`."""
+        return self._crm.execute(self.principal, command, key=key)
+
+    register_user = _method(c.RegisterUser)
+    sync_crm_user = _method(c.SyncCrmUser)
+    create_job_request = _method(c.CreateJobRequest)
+    create_recording = _method(c.CreateRecording)
+    upload_resume = _method(c.UploadResume)
+    create_regular_job_request = _method(c.CreateRegularJobRequest)
+    create_regular_recording = _method(c.CreateRegularRecording)
+    upload_regular_resume = _method(c.UploadRegularResume)
+    record_payment = _method(c.RecordPayment)
+    update = _method(c.Update)
+    delete = _method(c.Delete)
+    track_view = _method(c.TrackView)
+    track_login = _method(c.TrackLogin)
+    track_time = _method(c.TrackTime)
+
+    def activate(self, email: str) -> Accepted:
+        """Let a deactivated CRM user write again (service role only)."""
+        return self.execute(c.Update(table=CRM_USERS, where={"email": self._key(email)}, set={"is_active": True}))
+
+    def deactivate(self, email: str) -> Accepted:
+        """Let a CRM user read only (service role only)."""
+        return self.execute(c.Update(table=CRM_USERS, where={"email": self._key(email)}, set={"is_active": False}))
+
+    def adjust_balance(self, user_id: str, *, credits: int) -> Accepted:  # noqa: A002 - the ledger's own word
+        """Set a person's balance: a grant or a void of the difference (service role only)."""
+        where = {"user_id": known_user_id(user_id)}
+        return self.execute(c.Update(table=PROFILES, where=where, set={"credits_remaining": credits}))
+
+    def explain(self, command: c.Command) -> Explanation:
+        """Tell, without executing it, what would come of a command; see `Crm.explain`."""
+        return self._crm.explain(self.principal, command)
+
+    # --- queries ------------------------------------------------------------------------------
+
+    def select(
+        self,
+        table: Table[R] | str,
+        where: Mapping[str, object] | None = None,
+        *,
+        limit: int | None = None,
+        after: R | None = None,
+    ) -> list[R]:
+        """Return the rows that one sees, newest first; see `crm_domain.queries.select`."""
+        return self._crm.read(q.select, self.principal, table_named(table), where, limit=limit, after=after)
+
+    def count(self, table: Table[Any] | str) -> int:
+        """Return the number of rows of a table that one sees."""
+        return self._crm.read(q.count, self.principal, table_named(table))
+
+    def job_requests(self, *, limit: int | None = None, after: CrmJobRequest | None = None) -> list[CrmJobRequest]:
+        """Return CRM job requests, newest first ("Fetching CRM User Data")."""
+        return self.select(CRM_JOB_REQUESTS, limit=limit, after=after)
+
+    def recordings(self, *, limit: int | None = None, after: CrmRecording | None = None) -> list[CrmRecording]:
+        """Return CRM recordings, newest first ("Fetching CRM User Data")."""
+        return self.select(CRM_RECORDINGS, limit=limit, after=after)
+
+    def resumes(self, *, limit: int | None = None, after: CrmResume | None = None) -> list[CrmResume]:
+        """Return CRM resumes, newest first."""
+        return self.select(CRM_RESUMES, limit=limit, after=after)
+
+    def get_crm_dashboard_data(self, email: str) -> q.DashboardData | None:
+        """Return a CRM user's dashboard, or None ("Helper Functions")."""
+        return self._crm.read(q.get_crm_dashboard_data, self.principal, email)
+
+    def is_crm_user(self, user_id: str | None = None) -> bool:
+        """Tell whether a person, oneself unless given, is a CRM user ("Detecting CRM Users")."""
+        wanted = self.principal.user_id if user_id is None else known_user_id(user_id)
+        return self._crm.read(q.is_crm_user, self.principal, wanted)
+
+    def user_data(self, email: str) -> q.UserData:
+        """Return all that is stored under an address ("Get CRM user's complete data")."""
+        return self._crm.read(q.user_data, self.principal, email)
+
+    def crm_users_with_stats(self) -> list[q.CrmUserWithStats]:
+        """Return all active CRM users with their stats, newest first ("Querying Examples")."""
+        return self._crm.read(q.crm_users_with_stats, self.principal)
+
+    def crm_users_who_need_more_credits(self) -> list[q.UserInNeedOfCredits]:
+        """Return the CRM users who ran out of credits ("Querying Examples")."""
+        return self._crm.read(q.crm_users_who_need_more_credits, self.principal)
+
+    def crm_users_export(self) -> list[dict[str, Any]]:
+        """Return every CRM user with the counters as flat mappings ("Export CRM User Data")."""
+        return self._crm.read(q.crm_users_export, self.principal)
+
+    def record_counts(self) -> dict[str, int]:
+        """Return the number of rows of all five CRM tables ("Check record counts")."""
+        return self._crm.read(q.record_counts, self.principal)
+
+    def _key(self, email: str) -> Email | None:
+        return known_address(email, self._crm.rules)
