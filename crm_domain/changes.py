@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -10,7 +11,7 @@ import attrs
 from .commands import Delete, Update
 from .creation import RECORDINGS, refuse_foreign_job, second_primary, unknown_address, unknown_user
 from .credits import adjusted, balance_of
-from .decision import Accepted, Circumstances, View, refuse_faults
+from .decision import Accepted, View, refuse_faults
 from .errors import CheckViolation, Conflict, ForeignKeyViolation, PermissionDenied, UniqueViolation
 from .events import CreditRefunded, Event, RecordingCompleted, RowDeleted, RowUpdated
 from .ids import Principal, Role
@@ -20,7 +21,7 @@ from .rules import Rules
 from .schema import Atom, Index, Table
 
 
-def decide_update(view: View, principal: Principal, command: Update, now: Circumstances) -> Accepted:
+def decide_update(view: View, principal: Principal, command: Update, at: datetime) -> Accepted:
     """Decide whether the rows that are visible and meet the condition may be changed.
 
     Where no row is, nothing is refused but what the role may not do at all: 0 rows.
@@ -51,7 +52,7 @@ def decide_update(view: View, principal: Principal, command: Update, now: Circum
             _refuse_lone_mirror(view, attrs.evolve(row, **changes))
     for row in found:
         _refuse_references(view, table, attrs.evolve(row, **changes), changes)
-    events = [event for row in found for event in _changed(view, principal, table, row, changes, now)]
+    events = [event for row in found for event in _changed(view, principal, table, row, changes, at)]
     return Accepted(tuple(events), affected=len(found))
 
 
@@ -164,16 +165,16 @@ def _refuse_references(view: View, table: Table[Any], after: Any, changes: Mappi
 
 
 def _changed(
-    view: View, principal: Principal, table: Table[Any], row: Any, changes: Mapping[str, Atom], now: Circumstances
+    view: View, principal: Principal, table: Table[Any], row: Any, changes: Mapping[str, Atom], at: datetime
 ) -> Iterator[Event]:
     """Yield what happens to one row."""
     rest = dict(changes)
     by_owner = principal.role is Role.USER
     if table is PROFILES and not by_owner and "credits_remaining" in rest:
         balance: Any = rest.pop("credits_remaining")
-        yield from adjusted(view.tables, row.user_id, to=balance, source="adjustment", at=now.at)
+        yield from adjusted(view.tables, row.user_id, to=balance, source="adjustment", at=at)
     if rest and "updated_at" in table.by_name:
-        rest.setdefault("updated_at", now.at)
+        rest.setdefault("updated_at", at)
     if rest:
         yield RowUpdated(row.user_id, table.name, getattr(row, table.key), tuple(rest.items()), by_owner)
     if table.name in RECORDINGS:
@@ -194,7 +195,12 @@ def _status_changed(view: View, principal: Principal, row: Any, status: Atom) ->
         yield CreditRefunded(paid.user_id, row.id, paid.grant_id)
 
 
-def decide_deletion(view: View, principal: Principal, command: Delete, now: Circumstances) -> Accepted:
+def decide_deletion(
+    view: View,
+    principal: Principal,
+    command: Delete,
+    at: datetime,  # noqa: ARG001 - every decision is told the time
+) -> Accepted:
     """Decide whether the rows that are visible and meet the condition may be deleted.
 
     Raises (in order of precedence):

@@ -128,7 +128,7 @@ def _is_plain(atoms: Values, plan: _Plan) -> bool:
     for n in plan.uuids:
         if not is_canonical_uuid(atoms[n]):  # type: ignore[arg-type]
             return False
-    for n in plan.times:
+    for n in plan.times:  # noqa: SIM110 - a generator would cost more than all of this
         if atoms[n].tzinfo is not UTC:  # type: ignore[union-attr]
             return False
     return True
@@ -141,17 +141,18 @@ def _is_sound(atoms: Values, plan: _Plan) -> bool:
     for n in plan.numbers:
         if not 0 <= atoms[n] <= INT64_MAX:  # type: ignore[operator]
             return False
-    for n, choices in plan.choices:
+    for n, choices in plan.choices:  # noqa: SIM110 - as above
         if atoms[n] not in choices:
             return False
     return True
 
 
 def _faults(table: Table[Any], atoms: Values) -> tuple[Fault, ...]:
+    given = cast("tuple[Atom | Default, ...]", atoms)
     return tuple(
         fault
-        for column, value in zip(table.columns, atoms, strict=True)
-        if value is not DEFAULT  # type: ignore[comparison-overlap]
+        for column, value in zip(table.columns, given, strict=True)
+        if not isinstance(value, Default)
         for fault in column.faults(value)
     )
 
@@ -305,6 +306,10 @@ def _is_text(_: object, attribute: Attribute[str | None], value: object) -> None
         raise TypeError(f"{attribute.name}: expected str or None, got {type(value).__name__}")
 
 
+def _person(value: AnyId | None) -> UserId | None:
+    return None if value is None else known_user_id(value)
+
+
 def _owner(value: AnyId | None | Default) -> UserId | None | Default:
     return value if value is None or isinstance(value, Default) else known_user_id(value)
 
@@ -359,12 +364,18 @@ class RecordPayment:
         amount: US dollars, exact.
         ref: The payment provider's reference, the same in every delivery of one payment.
         id: The key of the ``payments`` row.
+        faults: What is wrong with them, whatever is stored.
     """
 
-    user_id: UserId | None | Default = field(default=None, converter=_owner)
+    user_id: UserId | None = field(default=None, converter=_person)
     amount: Decimal | None = field(default=None, converter=_amount)
     ref: str | None = field(default=None, validator=_is_text)
     id: str | Default = field(default=DEFAULT, converter=_payment_id)
+    faults: tuple[Fault, ...] = _kept()
+
+    def __attrs_post_init__(self) -> None:
+        given: dict[str, Atom] = {"user_id": self.user_id, "amount": self.amount, "ref": self.ref}
+        self.faults = tuple(f for name, value in given.items() for f in rows.PAYMENTS.column(name).faults(value))
 
 
 def _conditions(given: Mapping[str, object], table: Table[Any], name: str) -> dict[str, Atom]:

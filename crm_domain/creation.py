@@ -1,38 +1,61 @@
-"""May this job request, recording or resume be stored? ("Data Insertion Flow", "Recording Creation Flow")"""
+"""May this job request, recording or resume be stored?
+
+See "Data Insertion Flow", "Recording Creation Flow".
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any, Final
 
+from attrs import frozen
+
+from . import commands as c
 from . import events as e
 from . import rows
-from .commands import Creation
 from .credits import consumed, refuse_without_credits
-from .decision import Accepted, Circumstances, View, known_address, refuse_faults
+from .decision import Accepted, View, known_address, refuse_faults
 from .errors import ForeignKeyViolation, UniqueViolation
-from .ids import Email, Principal, Role, UserId
+from .ids import Email, Principal, UserId
 from .isolation import account_of, refuse_foreign_row, refuse_population, refuse_role, refuse_writer
 from .ports import Tables
 from .rows import CrmUser
 from .schema import DEFAULT, Atom, Fault, Table, Values
 
-_STORED: Final[dict[str, type[Any]]] = {
-    rows.CRM_JOB_REQUESTS.name: e.JobRequestCreated,
-    rows.CRM_RECORDINGS.name: e.RecordingCreated,
-    rows.CRM_RESUMES.name: e.ResumeUploaded,
-    rows.JOB_REQUESTS.name: e.RegularJobRequestCreated,
-    rows.RECORDINGS.name: e.RegularRecordingCreated,
-    rows.RESUMES.name: e.RegularResumeUploaded,
+
+@frozen
+class _Kind:
+    """What a decision has to know of a kind of row.
+
+    Attributes:
+        table: Where it is stored.
+        stored: The event that stores it.
+        of_crm: Whether it belongs to CRM users, and so has an e-mail address.
+        is_recording: Whether it costs a credit.
+    """
+
+    table: Table[Any]
+    stored: Callable[[Values], e.Event]
+    of_crm: bool
+    is_recording: bool
+
+
+_KINDS: Final[dict[type[Any], _Kind]] = {
+    c.CreateJobRequest: _Kind(rows.CRM_JOB_REQUESTS, e.JobRequestCreated, of_crm=True, is_recording=False),
+    c.CreateRecording: _Kind(rows.CRM_RECORDINGS, e.RecordingCreated, of_crm=True, is_recording=True),
+    c.UploadResume: _Kind(rows.CRM_RESUMES, e.ResumeUploaded, of_crm=True, is_recording=False),
+    c.CreateRegularJobRequest: _Kind(rows.JOB_REQUESTS, e.RegularJobRequestCreated, of_crm=False, is_recording=False),
+    c.CreateRegularRecording: _Kind(rows.RECORDINGS, e.RegularRecordingCreated, of_crm=False, is_recording=True),
+    c.UploadRegularResume: _Kind(rows.RESUMES, e.RegularResumeUploaded, of_crm=False, is_recording=False),
 }
-_CRM: Final = frozenset(t.name for t in rows.CRM_TABLES)
-RECORDINGS: Final = frozenset({rows.CRM_RECORDINGS.name, rows.RECORDINGS.name})
+RECORDINGS: Final = frozenset(kind.table.name for kind in _KINDS.values() if kind.is_recording)
 """The tables whose rows cost a credit."""
 
 _FOREIGN_KEYS: Final = "Issue: Foreign key constraint violation"
 
 
-def decide_creation(view: View, principal: Principal, command: Creation, now: Circumstances) -> Accepted:
+def decide_creation(view: View, principal: Principal, command: c.Creation, at: datetime) -> Accepted:
     """Decide whether a row may be stored, and what a recording takes to pay for it.
 
     Raises (in order of precedence):
@@ -44,40 +67,38 @@ def decide_creation(view: View, principal: Principal, command: Creation, now: Ci
         ForeignKeyViolation: Address and user are not one account, or the job request is not theirs.
         InsufficientCredits: A recording, and the balance is 0 credits.
     """
-    tables, rules, table = view.tables, view.rules, command.table
-    name = table.name
-    of_crm = name in _CRM
+    kind = _KINDS[type(command)]
+    tables, rules, table = view.tables, view.rules, kind.table
     user_id: UserId | None = principal.user_id if command.user_id is DEFAULT else command.user_id  # type: ignore[assignment]
     account = account_of(tables, user_id)
-    email = _owner_email(view, command, account) if of_crm else None
+    email = _owner_email(view, command, account) if kind.of_crm else None
 
-    if principal.role is not Role.SERVICE:
+    if not principal.is_service:
         refuse_role(principal, "INSERT", table, rules)
         refuse_foreign_row(principal, user_id, table)
         refuse_writer(principal, account, table, rules)
-    if command.faults or user_id is None or (of_crm and email is None):
+    if command.faults or user_id is None or (kind.of_crm and email is None):
         refuse_faults((*command.faults, *_missing_owner(table, user_id, email)), table, rules)
-    refuse_population(account, table, rules)
-    row_id: Any = now.new_id() if command.id is DEFAULT else command.id
+    if not kind.of_crm:
+        refuse_population(account, table, rules)
+    row_id: Any = view.new_id() if command.id is DEFAULT else command.id
     _refuse_duplicate(view, table, command, row_id, user_id)
-    if of_crm:
-        _refuse_pair(view, table, email, user_id, account)
-    elif user_id is not None and user_id not in tables.auth_users:
-        raise unknown_user(table)
-    if name in RECORDINGS:
+    if account is None or account.email != email:
+        _refuse_owner(view, table, email, user_id)
+    if kind.is_recording:
         refuse_foreign_job(view, table, command.job_request_id, user_id)  # type: ignore[union-attr, arg-type]
-        if not now.credit_checked:
-            refuse_without_credits(tables, user_id, name)
+        if not view.credit_checked:
+            refuse_without_credits(tables, user_id, table.name)
 
-    values = _values(command, row_id, user_id, email, of_crm=of_crm, now=now)
-    stored = _STORED[name](values)
-    if name in RECORDINGS:
+    values = _values(command, row_id, user_id, email, of_crm=kind.of_crm, at=at)
+    stored = kind.stored(values)
+    if kind.is_recording:
         status = command.status  # type: ignore[union-attr]
-        return Accepted((stored, consumed(tables, values, user_id, status, now.at)), row_id)
+        return Accepted((stored, consumed(tables, values, user_id, status, at)), row_id)
     return Accepted((stored,), row_id)
 
 
-def _owner_email(view: View, command: Creation, account: CrmUser | None) -> Email | None:
+def _owner_email(view: View, command: c.Creation, account: CrmUser | None) -> Email | None:
     given = command.email  # type: ignore[union-attr]
     if given is DEFAULT:
         return None if account is None else account.email
@@ -93,7 +114,9 @@ def _missing_owner(table: Table[Any], user_id: UserId | None, email: Email | Non
         yield from table.column("email").faults(None)
 
 
-def _refuse_duplicate(view: View, table: Table[Any], command: Creation, row_id: object, user_id: UserId | None) -> None:
+def _refuse_duplicate(
+    view: View, table: Table[Any], command: c.Creation, row_id: object, user_id: UserId | None
+) -> None:
     stored = view.tables.by_name[table.name]
     if row_id in stored:
         raise UniqueViolation(
@@ -117,12 +140,8 @@ def second_primary(table: Table[Any]) -> UniqueViolation:
     )
 
 
-def _refuse_pair(
-    view: View, table: Table[Any], email: Email | None, user_id: UserId | None, account: CrmUser | None
-) -> None:
-    """Refuse an owner who is not one CRM account; unknown and foreign addresses look the same."""
-    if account is not None and account.email == email:
-        return
+def _refuse_owner(view: View, table: Table[Any], email: Email | None, user_id: UserId | None) -> None:
+    """Refuse an owner who is not one account; unknown and foreign addresses look the same."""
     owner = None if email is None else view.tables.crm_users.get(email)
     spoofed = view.rules.owner_pair and email is not None and user_id is not None
     if (email is not None and owner is None) or spoofed:
@@ -174,19 +193,19 @@ def refuse_foreign_job(view: View, table: Table[Any], job_request_id: Atom, user
 
 
 def _jobs(tables: Tables, table: Table[Any]) -> Any:
-    return tables.crm_job_requests if table.name in _CRM else tables.job_requests
+    return tables.crm_job_requests if table is rows.CRM_RECORDINGS else tables.job_requests
 
 
 def _values(
-    command: Creation,
+    command: c.Creation,
     row_id: Any,
     user_id: UserId | None,
     email: Email | None,
     *,
     of_crm: bool,
-    now: Circumstances,
+    at: datetime,
 ) -> Values:
-    created_at = now.at if command.created_at is DEFAULT else command.created_at
+    created_at = at if command.created_at is DEFAULT else command.created_at
     updated_at = created_at if command.updated_at is DEFAULT else command.updated_at
     if of_crm:
         return (row_id, email, user_id, *command.atoms[3:-2], created_at, updated_at)

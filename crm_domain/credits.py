@@ -28,15 +28,15 @@ def balance_of(tables: Tables, user_id: UserId | None) -> int:
 
 def grant_to_pay(tables: Tables, user_id: UserId | None) -> CreditGrant | None:
     """Return the person's oldest grant that has credits left, or None."""
-    grants = tables.credit_grants.find("open", user_id)
-    return min(grants, key=_by_number, default=None)
+    return tables.credit_grants.one("open", user_id)
 
 
 def consumed(tables: Tables, values: Values, user_id: UserId | None, status: object, at: datetime) -> CreditConsumed:
     """Return the event in which the recording stored as *values* takes its credit."""
     grant = grant_to_pay(tables, user_id)
+    grant_id = None if grant is None else grant.id
     completed_at = at if status == "completed" else None
-    return CreditConsumed((values[0], user_id, None if grant is None else grant.id, at, completed_at, None))
+    return CreditConsumed((values[0], user_id, grant_id, at, completed_at, None))
 
 
 def refuse_without_credits(tables: Tables, user_id: UserId | None, table: str) -> None:
@@ -65,7 +65,7 @@ def granted(
     payment_id: RowId | None = None,
 ) -> CreditGranted:
     """Return the event in which a person gets credits from a source."""
-    number = len(tables.credit_grants.find("user_id", user_id)) + 1
+    number = tables.credit_grants.count("user_id", user_id) + 1
     grant_id = f"{user_id}/{number}"
     return CreditGranted((grant_id, user_id, number, source, email, payment_id, credits, credits, 0, 0, at))
 
@@ -77,7 +77,7 @@ def adjusted(
     missing = to - balance_of(tables, user_id)
     if missing > 0:
         yield granted(tables, user_id, source=source, credits=missing, at=at, email=email)
-    for grant in sorted(tables.credit_grants.find("open", user_id), key=_by_number):
+    for grant in tables.credit_grants.find("open", user_id):
         if missing < 0:
             credits_ = min(grant.remaining, -missing)
             yield CreditVoided(user_id, grant.id, credits_)
@@ -93,26 +93,22 @@ def had_initial_grant(tables: Tables, user_id: UserId, email: Email) -> bool:
     )
 
 
-def _by_number(grant: CreditGrant) -> int:
-    return grant.number
-
-
 # --- folds: what an event does -------------------------------------------------------------
 
 
-def granted_after(tables: Tables, values: Values, at: datetime) -> None:
+def granted_after(tables: Tables, event: CreditGranted, at: datetime) -> None:
     """Enter a grant and raise the balance by it."""
-    tables.credit_grants.insert(values)
-    _, user_id, _, _, _, _, credits_, *_ = values
+    tables.credit_grants.insert(event.values)
+    _, user_id, _, _, _, _, credits_, *_ = event.values
     _move_balance(tables, user_id, credits_, at)  # type: ignore[arg-type]
 
 
-def consumed_after(tables: Tables, values: Values, at: datetime) -> None:
+def consumed_after(tables: Tables, event: CreditConsumed, at: datetime) -> None:
     """Enter a consumption, take 1 credit from its grant and from the balance ("Credit Consumption")."""
-    recording_id, user_id, grant_id, *_ = values
+    recording_id, user_id, grant_id, *_ = event.values
     if recording_id in tables.credit_consumptions:  # the id of a recording that was deleted
         tables.credit_consumptions.delete(recording_id)
-    tables.credit_consumptions.insert(values)
+    tables.credit_consumptions.insert(event.values)
     if grant_id is not None:
         _move_grant(tables, grant_id, remaining=-1, consumed=1)  # type: ignore[arg-type]
     _move_balance(tables, user_id, -1, at)  # type: ignore[arg-type]
@@ -150,13 +146,17 @@ def _move_balance(tables: Tables, user_id: UserId, by: int, at: datetime) -> Non
 
 
 def _move_grant(tables: Tables, grant_id: str, *, remaining: int, consumed: int = 0, voided: int = 0) -> None:
-    grant = tables.credit_grants.get(grant_id)
+    grants = tables.credit_grants
+    grant = grants.get(grant_id)
     assert grant is not None, f"the ledger has no grant {grant_id}"
-    tables.credit_grants.update(
-        grant_id,
-        {
-            "remaining": grant.remaining + remaining,
-            "consumed": grant.consumed + consumed,
-            "voided": grant.voided + voided,
-        },
-    )
+    left = grant.remaining + remaining
+    if grant.remaining and left:  # it stays among the open grants
+        grants.touch(grant)
+        grant.remaining = left
+    else:
+        grants.update(grant_id, {"remaining": left})
+        grant = grants.get(grant_id)
+        assert grant is not None
+        grants.touch(grant)
+    grant.consumed += consumed
+    grant.voided += voided

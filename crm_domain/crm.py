@@ -14,14 +14,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 
 import attrs
 
 from .commands import Command
 from .decide import decide
-from .decision import Accepted, Circumstances, View
+from .decision import Accepted, View
 from .errors import Conflict, Refused
 from .events import IdempotencyKeyUsed
 from .evolve import evolve
@@ -73,7 +73,7 @@ class Crm:
         self._store: Store = store or MemoryStore()
         self._clock = clock
         self._new_id = new_id
-        self._view = View(self._store.tables, rules)
+        self._view = View(self._store.tables, rules, new_id)
         self._lock = threading.RLock()
         self._in_batch = False
         self._torn = False
@@ -122,7 +122,7 @@ class Crm:
         if not self.rules.atomic_consume:
             return self._checked_then_executed(principal, command, key)
         with self._lock:
-            accepted = self._execute(principal, command, key)
+            accepted = self._execute(self._view, principal, command, key)
         if self._outbox:
             self._deliver()
         return accepted
@@ -141,7 +141,7 @@ class Crm:
             passed = set() if self.rules.atomic_consume else {n for n, r in enumerate(requests) if self._check(*r)}
             for n, (principal, command) in enumerate(requests):
                 try:
-                    outcomes.append(self._execute(principal, command, None, credit_checked=n in passed))
+                    outcomes.append(self._execute(self._seen(n in passed), principal, command, None))
                 except Refused as refusal:
                     outcomes.append(refusal)
         self._deliver()
@@ -164,8 +164,7 @@ class Crm:
             self._in_batch = True
             try:
                 yield
-                if self._torn:
-                    raise RuntimeError("batch: a command was interrupted half-way, so none of the batch was kept")
+                self._refuse_torn()
                 self._store.commit()
             except BaseException:
                 self._roll_back()
@@ -174,6 +173,10 @@ class Crm:
                 self._in_batch = self._torn = False
             self._publish(after)
         self._deliver()
+
+    def _refuse_torn(self) -> None:
+        if self._torn:
+            raise RuntimeError("batch: a command was interrupted half-way, so none of the batch was kept")
 
     def explain(self, principal: Principal, command: Command) -> Explanation:
         """Tell, without executing it, what would come of a command and which rules decide."""
@@ -223,7 +226,7 @@ class Crm:
             if self._in_batch:
                 raise RuntimeError("rebuild: not in the middle of a batch")
             self._store.replace_tables(rebuilt(self.journal))
-            self._view = View(self._store.tables, self.rules)
+            self._view = View(self._store.tables, self.rules, self._new_id)
 
     def as_of(self, *, position: int | None = None, at: datetime | None = None) -> Crm:
         """Return the past: a copy in memory, which may go on by itself without touching this one.
@@ -255,8 +258,9 @@ class Crm:
 
     # --- how it is done ---------------------------------------------------------------------
 
-    def _now(self, *, credit_checked: bool = False) -> Circumstances:
-        return Circumstances(utc(self._clock(), "clock"), self._new_id, credit_checked)
+    def _now(self) -> datetime:
+        at = self._clock()
+        return at if at.tzinfo is UTC else utc(at, "clock")
 
     def _check(self, principal: Principal, command: Command) -> bool:
         try:
@@ -270,21 +274,21 @@ class Crm:
         with self._lock:
             checked = self._check(principal, command)
         with self._lock:
-            accepted = self._execute(principal, command, key, credit_checked=checked)
+            accepted = self._execute(self._seen(checked), principal, command, key)
         self._deliver()
         return accepted
 
-    def _execute(
-        self, principal: Principal, command: Command, key: str | None, *, credit_checked: bool = False
-    ) -> Accepted:
-        now = self._now(credit_checked=credit_checked)
+    def _seen(self, credit_checked: bool) -> View:  # noqa: FBT001
+        return attrs.evolve(self._view, credit_checked=credit_checked)
+
+    def _execute(self, view: View, principal: Principal, command: Command, key: str | None) -> Accepted:
         if self._in_batch:
-            return self._apply(principal, command, key, now)
+            return self._apply(view, principal, command, key)
         store = self._store
-        before = len(store.journal)
+        before = len(store.journal) if self._subscribers else 0
         store.begin(many=False)
         try:
-            accepted = self._apply(principal, command, key, now)
+            accepted = self._apply(view, principal, command, key)
             store.commit()
         except BaseException:
             self._roll_back()
@@ -293,36 +297,38 @@ class Crm:
             self._publish(before)
         return accepted
 
-    def _apply(self, principal: Principal, command: Command, key: str | None, now: Circumstances) -> Accepted:
+    def _apply(self, view: View, principal: Principal, command: Command, key: str | None) -> Accepted:
+        at = self._now()
         if key is None:
-            accepted = decide(self._view, principal, command, now)
+            accepted = decide(view, principal, command, at)
             events = accepted.events
         else:
             fingerprint = _fingerprint(command)
-            replay = self._replay(principal, command, key, fingerprint, now)
+            replay = self._replay(view, principal, command, key, fingerprint, at)
             if replay is not None:
                 return replay
-            accepted = decide(self._view, principal, command, now)
-            events = (*accepted.events, _key_used(principal, key, fingerprint, accepted, now.at))
+            accepted = decide(view, principal, command, at)
+            events = (*accepted.events, _key_used(principal, key, fingerprint, accepted, at))
         if events:
             self._torn = True
-            accepted.version = self._store.journal.append(events, at=now.at, principal=principal, key=key)
+            tables = view.tables
+            accepted.version = self._store.journal.append(events, at=at, principal=principal, key=key)
             for event in events:
-                evolve(self._view.tables, event, at=now.at)
+                evolve(tables, event, at=at)
             self._torn = False
         return accepted
 
     def _replay(
-        self, principal: Principal, command: Command, key: str, fingerprint: str, now: Circumstances
+        self, view: View, principal: Principal, command: Command, key: str, fingerprint: str, at: datetime
     ) -> Accepted | None:
         """Return the answer that was given under *key*, or None if it is new."""
-        used = self._view.tables.idempotency_keys.get(_key_id(principal, key))
+        used = view.tables.idempotency_keys.get(_key_id(principal, key))
         if used is None:
             return None
         if used.fingerprint == fingerprint:
             return Accepted((), replayed=True, **json.loads(str(used.answer)))
         try:
-            decide(self._view, principal, command, now)
+            decide(view, principal, command, at)
         except Refused as refusal:
             if refusal.precedence < Conflict.precedence:
                 raise
@@ -333,7 +339,7 @@ class Crm:
 
     def _roll_back(self) -> None:
         self._store.rollback()
-        self._view = View(self._store.tables, self.rules)
+        self._view = View(self._store.tables, self.rules, self._new_id)
         if not self._in_batch:
             self._torn = False
 
@@ -350,7 +356,7 @@ class Crm:
                     for subscriber in tuple(self._subscribers):
                         try:
                             subscriber(entry)
-                        except Exception:
+                        except Exception:  # noqa: BLE001 - whatever it raises, it harms nobody else
                             _log.exception("A subscriber failed at position %d; the event stands", entry.position)
             finally:
                 self._delivering.release()

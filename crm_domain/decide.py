@@ -9,18 +9,19 @@ the module of its question; this one only says which.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 
 from . import commands as c
 from .changes import decide_deletion, decide_update
 from .creation import decide_creation
-from .decision import Accepted, Circumstances, View
+from .decision import Accepted, View
 from .ids import Principal
 from .payments import decide_payment
 from .provisioning import decide_registration, decide_sync
 from .tracking import decide_tracking
 
-DECISIONS: Final[dict[type[Any], Callable[[View, Principal, Any, Circumstances], Accepted]]] = {
+DECISIONS: Final[dict[type[Any], Callable[[View, Principal, Any, datetime], Accepted]]] = {
     c.RegisterUser: decide_registration,
     c.SyncCrmUser: decide_sync,
     c.CreateJobRequest: decide_creation,
@@ -39,7 +40,7 @@ DECISIONS: Final[dict[type[Any], Callable[[View, Principal, Any, Circumstances],
 """Which decision answers which command."""
 
 
-def decide(view: View, principal: Principal, command: c.Command, now: Circumstances) -> Accepted:
+def decide(view: View, principal: Principal, command: c.Command, at: datetime) -> Accepted:
     """Decide *command* on behalf of *principal*; change nothing.
 
     Raises:
@@ -50,4 +51,4 @@ def decide(view: View, principal: Principal, command: c.Command, now: Circumstan
         decision = DECISIONS[type(command)]
     except KeyError:
         raise TypeError(f"command: {type(command).__name__} is not one of crm_domain's commands") from None
-    return decision(view, principal, command, now)
+    return decision(view, principal, command, at)

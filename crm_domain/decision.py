@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from attrs import define, frozen
@@ -19,24 +18,18 @@ from .schema import Fault, Table
 
 @frozen
 class View:
-    """What a decision may look at: the state and the rules. It changes neither."""
-
-    tables: Tables
-    rules: Rules
-
-
-@define
-class Circumstances:
-    """What comes from outside with one command.
+    """What a decision may look at. It changes nothing.
 
     Attributes:
-        at: The model's time.
+        tables: The state.
+        rules: The rules in force.
         new_id: Makes an id where the caller chose none.
         credit_checked: Whether the balance was looked at before and is not to be again. Only
             without ``atomic_consume``, where check and consume are two steps.
     """
 
-    at: datetime
+    tables: Tables
+    rules: Rules
     new_id: IdSource
     credit_checked: bool = False
 

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - an answer of the domain, not an error of the program
     """Raised when the domain declines a command or a read; nothing has changed.
 
     Attributes:

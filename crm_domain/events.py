@@ -290,9 +290,10 @@ def from_data(type_name: str, data: Mapping[str, Any]) -> Event:
         raise ValueError(f"event: there is no type {type_name!r}; it may come from a newer version")
     try:
         if issubclass(kind, RowStored):
-            if len(data) != len(kind.table.columns):
-                raise KeyError(*sorted(data.keys() ^ kind.table.by_name.keys()))
-            return cast("Event", kind(tuple(data[name] for name in kind.table.by_name)))
+            names = kind.table.by_name
+            if unknown := data.keys() - names.keys():
+                raise KeyError(*sorted(unknown))  # noqa: TRY301 - told in the same words as a missing one
+            return cast("Event", kind(tuple(data[name] for name in names)))
         if kind is RowUpdated:
             rest = {k: v for k, v in data.items() if not k.startswith("set.")}
             changes = tuple((k.removeprefix("set."), v) for k, v in data.items() if k.startswith("set."))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from datetime import datetime
+
+from attrs import evolve, frozen
 
 from .commands import Command
 from .decide import decide
-from .decision import Accepted, Circumstances, View
+from .decision import Accepted, View
 from .errors import Refused
 from .events import CreditConsumed
 from .ids import Principal
@@ -54,9 +56,9 @@ class Explanation:
         return "\n".join(lines)
 
 
-def explain(view: View, principal: Principal, command: Command, now: Circumstances) -> Explanation:
+def explain(view: View, principal: Principal, command: Command, at: datetime) -> Explanation:
     """Decide *command* without executing it, and find the safeguards on which the outcome turns."""
-    outcome = _outcome(view, principal, command, now)
+    outcome = _outcome(view, principal, command, at)
     return Explanation(
         accepted=outcome if isinstance(outcome, Accepted) else None,
         refusal=outcome if isinstance(outcome, Refused) else None,
@@ -64,21 +66,20 @@ def explain(view: View, principal: Principal, command: Command, now: Circumstanc
         safeguards=tuple(
             name
             for name in SAFEGUARDS
-            if _signature(_outcome(_flipped(view, name), principal, command, now)) != _signature(outcome)
+            if _signature(_outcome(_flipped(view, name), principal, command, at)) != _signature(outcome)
         ),
     )
 
 
 def _flipped(view: View, name: str) -> View:
     rules = view.rules
-    return View(view.tables, rules.without(name) if getattr(rules, name) else rules.having(name))
+    return evolve(view, rules=rules.without(name) if getattr(rules, name) else rules.having(name))
 
 
-def _outcome(view: View, principal: Principal, command: Command, now: Circumstances) -> Accepted | Refused:
+def _outcome(view: View, principal: Principal, command: Command, at: datetime) -> Accepted | Refused:
     # The same ids in every attempt, so that outcomes can be compared.
-    same_ids = Circumstances(now.at, SequentialIds("explained"))
     try:
-        return decide(view, principal, command, same_ids)
+        return decide(evolve(view, new_id=SequentialIds("explained")), principal, command, at)
     except Refused as refusal:
         return refusal
 

@@ -105,10 +105,16 @@ class Principal:
     Attributes:
         role: What the row policies go by.
         user_id: The person's id for `Role.USER`, None for the other roles.
+        is_service: Whether the role is the service's, which passes row policies.
     """
 
     role: Role
     user_id: UserId | None = field(default=None)
+    is_service: bool = field(init=False, eq=False, repr=False)
+
+    @is_service.default
+    def _is_service(self) -> bool:
+        return self.role is Role.SERVICE
 
     def __attrs_post_init__(self) -> None:
         if (self.role is Role.USER) != (self.user_id is not None):

@@ -53,9 +53,7 @@ def refuse_role(principal: Principal, verb: Verb, table: Table[Any], rules: Rule
     name = table.name
     safeguard = None
     if principal.role is Role.USER:
-        if verb == "SELECT" and name in _OWN_READING:
-            return
-        if verb != "SELECT" and name in _OWN_DATA:
+        if name in (_OWN_READING if verb == "SELECT" else _OWN_DATA):
             return
         safeguard = _READ_ONLY.get(name)
         if safeguard is not None and not getattr(rules, safeguard):
@@ -77,7 +75,7 @@ def refuse_operation(principal: Principal, operation: str, *, safeguard: str | N
     Raises:
         PermissionDenied: The principal is not the service role.
     """
-    if principal.role is not Role.SERVICE:
+    if not principal.is_service:
         raise PermissionDenied(
             f"Only the service role may {operation}.", safeguard=safeguard, section="Service Role Policies"
         )
@@ -85,7 +83,7 @@ def refuse_operation(principal: Principal, operation: str, *, safeguard: str | N
 
 def owns(principal: Principal, user_id: UserId | None) -> bool:
     """Tell whether a row of *user_id* is the principal's to see: ``auth.uid() = user_id``."""
-    return principal.role is Role.SERVICE or (user_id is not None and user_id == principal.user_id)
+    return principal.is_service or (user_id is not None and user_id == principal.user_id)
 
 
 def refuse_foreign_row(principal: Principal, user_id: UserId | None, table: Table[Any]) -> None:
@@ -115,7 +113,7 @@ def refuse_writer(principal: Principal, account: CrmUser | None, table: Table[An
     Raises:
         RlsViolation: The user was deactivated, or is a CRM user and writes a regular table.
     """
-    if principal.role is Role.SERVICE or account is None:
+    if principal.is_service or account is None:
         return
     if rules.active_only and not account.is_active:
         raise RlsViolation(

@@ -7,7 +7,7 @@ garbage collector nothing. Both kinds answer the same port.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from .evolve import evolve
@@ -16,21 +16,23 @@ from .ports import Journal, Tables
 from .schema import Atom, Index, Table, Values
 
 R = TypeVar("R")
+_Built: TypeAlias = tuple[Index, frozenset[str], dict[Atom, Any]]
 Before: TypeAlias = tuple["MemoryRows[Any]", Any, Values | None]
 
 
 class MemoryRows(Generic[R]):
     """What tables of both kinds have in common.
 
-    An index is a dict from value to keys (to the one key, if it is unique). Buckets keep the
-    order of insertion.
+    An index is a dict from value to what has it: to one entry if it is unique, else to a list of
+    entries in the order of the index. NULL is not in it: nobody looks for rows by what they lack.
     """
 
     def __init__(self, table: Table[R]) -> None:
         self.table = table
         self.undo: list[Before] | None = None
         self._stored: dict[Any, Any] = {}
-        self._indexes: dict[str, tuple[Index, dict[Atom, list[Any]]]] = {}
+        self._built: list[_Built] = []
+        self._buckets: dict[str, dict[Atom, Any]] = {}
         self._declared = {i.name: i for i in table.indexes if len(i.columns) == 1}
         self._key_at = table.position[table.key]
 
@@ -55,21 +57,29 @@ class MemoryRows(Generic[R]):
 
     def one(self, index: str, value: Atom) -> R | None:
         """Return the first row that the named index has for *value*, or None."""
-        keys = self._bucket(index, value)
-        return self._row(self._stored[keys[0]]) if keys else None
+        entry = self._entries(index).get(value)
+        if entry is None:
+            return None
+        return self._row_of(entry[0] if type(entry) is list else entry)
 
     def find(self, index: str, value: Atom) -> Sequence[R]:
         """Return the rows that the named index, or a column without one, has for *value*."""
-        if index in self._declared:
-            return [self._row(self._stored[key]) for key in self._bucket(index, value)]
+        if index in self._declared and value is not None:
+            entry = self._entries(index).get(value)
+            return [] if entry is None else list(map(self._row_of, entry if type(entry) is list else (entry,)))
         return [row for row in self if getattr(row, index) == value]
+
+    def count(self, index: str, value: Atom) -> int:
+        """Return the number of rows that the named index has for *value*."""
+        entry = self._entries(index).get(value)
+        return len(entry) if type(entry) is list else int(entry is not None)
 
     def insert(self, values: Values) -> None:
         """Store a new row."""
         key = values[self._key_at]
         self._stored[key] = stored = self._kept(values)
-        if self._indexes:
-            self._enter(key, stored)
+        if self._built:
+            self._enter(key, stored, self._built)
         if self.undo is not None:
             self.undo.append((self, key, None))
 
@@ -82,76 +92,99 @@ class MemoryRows(Generic[R]):
     def update(self, key: Any, changes: Mapping[str, Atom]) -> None:
         """Change columns of the row of this key."""
         stored = self._stored[key]
-        before = self._values(stored)
         if self.undo is not None:
-            self.undo.append((self, key, before))
-        after = tuple(changes.get(name, old) for name, old in zip(self.table.by_name, before, strict=True))
-        self._replace(key, stored, after)
+            self.undo.append((self, key, self._values(stored)))
+        self._replace(key, stored, changes)
 
     def delete(self, key: Any) -> None:
         """Delete the row of this key."""
         stored = self._stored.pop(key)
-        self._leave(key, stored)
+        self._leave(key, stored, self._built)
         if self.undo is not None:
             self.undo.append((self, key, self._values(stored)))
 
     def restore(self, key: Any, before: Values | None) -> None:
         """Bring the row of this key back to what it was; None if it was not."""
         if before is None:
-            self._leave(key, self._stored.pop(key))
+            self._leave(key, self._stored.pop(key), self._built)
         elif key in self._stored:
-            self._replace(key, self._stored[key], before)
+            self._replace(key, self._stored[key], dict(zip(self.table.by_name, before, strict=True)))
         else:
             self.insert(before)
 
-    def _replace(self, key: Any, stored: Any, values: Values) -> None:
-        self._leave(key, stored)
-        self._stored[key] = stored = self._changed(stored, values)
-        self._enter(key, stored)
+    def _replace(self, key: Any, stored: Any, changes: Mapping[str, Atom]) -> None:
+        concerned = [built for built in self._built if not built[1].isdisjoint(changes)]
+        self._leave(key, stored, concerned)
+        self._stored[key] = stored = self._changed(stored, changes)
+        self._enter(key, stored, concerned)
 
-    def _bucket(self, name: str, value: Atom) -> list[Any]:
-        try:
-            return self._indexes[name][1].get(value, _NONE)
-        except KeyError:
-            return self._built(name).get(value, _NONE)
+    def _entries(self, name: str) -> dict[Atom, Any]:
+        if name not in self._buckets:
+            index = self._declared[name]
+            buckets: dict[Atom, Any] = {}
+            self._buckets[name] = buckets
+            built = (index, index.concerns, buckets)
+            for key, stored in self._stored.items():
+                self._enter(key, stored, (built,))
+            self._built.append(built)
+        return self._buckets[name]
 
-    def _built(self, name: str) -> dict[Atom, list[Any]]:
-        index, buckets = self._indexes[name] = (self._declared[name], {})
-        for key, stored in self._stored.items():
-            self._enter_one(index, buckets, key, self._row(stored))
-        return buckets
+    def _enter(self, key: Any, stored: Any, indexes: Iterable[_Built]) -> None:
+        row = self._row(stored)
+        for index, _, buckets in indexes:
+            value = getattr(row, index.columns[0])
+            if value is None or not index.holds(row):
+                continue
+            entry = self._entry(key, stored)
+            present = buckets.get(value)
+            if present is None:
+                buckets[value] = entry
+            elif type(present) is not list:
+                buckets[value] = self._ordered(index, [present, entry])
+            else:
+                present.append(entry)
+                self._ordered(index, present)
 
-    @staticmethod
-    def _enter_one(index: Index, buckets: dict[Atom, list[Any]], key: Any, row: Any) -> None:
-        if index.holds(row):
-            buckets.setdefault(getattr(row, index.columns[0]), []).append(key)
+    def _leave(self, key: Any, stored: Any, indexes: Iterable[_Built]) -> None:
+        row = self._row(stored)
+        for index, _, buckets in indexes:
+            value = getattr(row, index.columns[0])
+            if value is None or not index.holds(row):
+                continue
+            present = buckets[value]
+            if type(present) is list and len(present) > 1:
+                present.remove(self._entry(key, stored))
+            else:
+                del buckets[value]
 
-    def _enter(self, key: Any, stored: Any) -> None:
-        if self._indexes:
-            row = self._row(stored)
-            for index, buckets in self._indexes.values():
-                self._enter_one(index, buckets, key, row)
-
-    def _leave(self, key: Any, stored: Any) -> None:
-        if self._indexes:
-            row = self._row(stored)
-            for index, buckets in self._indexes.values():
-                if index.holds(row):
-                    value = getattr(row, index.columns[0])
-                    buckets[value].remove(key)
-                    if not buckets[value]:
-                        del buckets[value]
+    def _ordered(self, index: Index, entries: list[Any]) -> list[Any]:
+        order = index.order
+        if order is not None:
+            entries.sort(key=lambda entry: getattr(self._row_of(entry), order))
+        return entries
 
     def _kept(self, values: Values) -> Any:
+        """Return what is kept for a row of these values."""
         raise NotImplementedError
 
-    def _changed(self, stored: Any, values: Values) -> Any:
+    def _changed(self, stored: Any, changes: Mapping[str, Atom]) -> Any:
+        """Return what is kept for a row after *changes*."""
         raise NotImplementedError
 
     def _row(self, stored: Any) -> R:
+        """Return the row object of what is kept."""
         raise NotImplementedError
 
     def _values(self, stored: Any) -> Values:
+        """Return the values of what is kept."""
+        raise NotImplementedError
+
+    def _entry(self, key: Any, stored: Any) -> Any:
+        """Return what an index keeps for a row."""
+        raise NotImplementedError
+
+    def _row_of(self, entry: Any) -> R:
+        """Return the row object of what an index keeps."""
         raise NotImplementedError
 
 
@@ -161,14 +194,20 @@ class PackedRows(MemoryRows[R]):
     def _kept(self, values: Values) -> Any:
         return values
 
-    def _changed(self, stored: Any, values: Values) -> Any:
-        return values
+    def _changed(self, stored: Any, changes: Mapping[str, Atom]) -> Any:
+        return tuple(changes.get(name, old) for name, old in zip(self.table.by_name, stored, strict=True))
 
     def _row(self, stored: Any) -> R:
         return self.table.row(*stored)
 
     def _values(self, stored: Any) -> Values:
         return cast("Values", stored)
+
+    def _entry(self, key: Any, stored: Any) -> Any:  # noqa: ARG002
+        return key
+
+    def _row_of(self, entry: Any) -> R:
+        return self.table.row(*self._stored[entry])
 
 
 class ChangingRows(MemoryRows[R]):
@@ -177,8 +216,8 @@ class ChangingRows(MemoryRows[R]):
     def _kept(self, values: Values) -> Any:
         return self.table.row(*values)
 
-    def _changed(self, stored: Any, values: Values) -> Any:
-        for name, value in zip(self.table.by_name, values, strict=True):
+    def _changed(self, stored: Any, changes: Mapping[str, Atom]) -> Any:
+        for name, value in changes.items():
             setattr(stored, name, value)
         return stored
 
@@ -188,8 +227,23 @@ class ChangingRows(MemoryRows[R]):
     def _values(self, stored: Any) -> Values:
         return self.table.values_of(stored)
 
+    def _entry(self, key: Any, stored: Any) -> Any:  # noqa: ARG002
+        return stored
 
-_NONE: list[Any] = []
+    def _row_of(self, entry: Any) -> R:
+        return cast("R", entry)
+
+    def get(self, key: Any) -> R | None:
+        """Return the row of this key, or None."""
+        return self._stored.get(key)
+
+    def one(self, index: str, value: Atom) -> R | None:
+        """Return the first row that the named index has for *value*, or None."""
+        try:
+            entry = self._buckets[index].get(value)
+        except KeyError:
+            entry = self._entries(index).get(value)
+        return entry[0] if type(entry) is list else entry
 
 
 def memory_rows(table: Table[Any]) -> MemoryRows[Any]:

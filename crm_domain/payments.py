@@ -1,15 +1,19 @@
-"""What does a payment give, and what if it is delivered twice? ("Comparison": $12.99, 3 credits)"""
+"""What does a payment give, and what if it is delivered twice?
+
+See "Comparison": $12.99, 3 credits.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
 from .commands import RecordPayment
 from .credits import granted
-from .decision import Accepted, Circumstances, View, refuse_faults
+from .decision import Accepted, View, refuse_faults
 from .errors import CheckViolation, Conflict, ForeignKeyViolation, UniqueViolation
 from .events import PaymentRecorded
-from .ids import Principal, RowId, UserId
+from .ids import Principal, RowId
 from .isolation import refuse_operation
 from .rows import PAYMENTS
 from .schema import DEFAULT
@@ -18,7 +22,7 @@ _SECTION = "Comparison: Regular Users vs CRM Users"
 _CENT = Decimal("0.01")
 
 
-def decide_payment(view: View, principal: Principal, command: RecordPayment, now: Circumstances) -> Accepted:
+def decide_payment(view: View, principal: Principal, command: RecordPayment, at: datetime) -> Accepted:
     """Decide whether a payment is credited: once for each reference, if it is the price.
 
     Raises (in order of precedence):
@@ -31,10 +35,8 @@ def decide_payment(view: View, principal: Principal, command: RecordPayment, now
     """
     tables, rules = view.tables, view.rules
     refuse_operation(principal, "record payments")
-    user_id: UserId | None = principal.user_id if command.user_id is DEFAULT else command.user_id
-    amount, ref = command.amount, command.ref
-    given = {"user_id": user_id, "amount": amount, "ref": ref}
-    refuse_faults([f for name, value in given.items() for f in PAYMENTS.column(name).faults(value)], PAYMENTS, rules)
+    user_id, amount, ref = command.user_id, command.amount, command.ref
+    refuse_faults(command.faults, PAYMENTS, rules)
     assert amount is not None
     assert user_id is not None
     _refuse_amount(view, amount)
@@ -50,7 +52,7 @@ def decide_payment(view: View, principal: Principal, command: RecordPayment, now
                 section=_SECTION,
             )
         return Accepted((), known.id, credited=False)
-    payment_id = RowId(now.new_id() if command.id is DEFAULT else command.id)
+    payment_id = RowId(view.new_id() if command.id is DEFAULT else command.id)
     if payment_id in tables.payments:
         raise UniqueViolation("A payment has this id already.", table=PAYMENTS.name, column="id", section=_SECTION)
     if user_id not in tables.profiles:
@@ -61,8 +63,8 @@ def decide_payment(view: View, principal: Principal, command: RecordPayment, now
             section=_SECTION,
         )
     credits_ = rules.credit_policy.credits_per_payment
-    stored = PaymentRecorded((payment_id, user_id, ref, amount.quantize(_CENT), credits_, now.at))
-    grant = granted(tables, user_id, source="payment", credits=credits_, at=now.at, payment_id=payment_id)
+    stored = PaymentRecorded((payment_id, user_id, ref, amount.quantize(_CENT), credits_, at))
+    grant = granted(tables, user_id, source="payment", credits=credits_, at=at, payment_id=payment_id)
     return Accepted((stored, grant), payment_id, credited=True)
 
 

@@ -66,10 +66,13 @@ class Rows(Protocol[R]):
         """Return the first row that the named index has for *value*, or None."""
 
     def find(self, index: str, value: Atom) -> Sequence[R]:
-        """Return the rows that the named index has for *value*, in the order of their insertion.
+        """Return the rows that the named index has for *value*, in the order of the index.
 
         *index* may also be a column without an index.
         """
+
+    def count(self, index: str, value: Atom) -> int:
+        """Return the number of rows that the named index has for *value*."""
 
     def __iter__(self) -> Iterator[R]:
         """Yield every row, in the order of their insertion."""
@@ -78,7 +81,10 @@ class Rows(Protocol[R]):
         """Store a new row."""
 
     def touch(self, row: R) -> None:
-        """Announce that *row* is about to be changed in place; not its indexed columns."""
+        """Announce that *row* is about to be changed in place.
+
+        The change must neither touch an indexed value nor take the row into or out of an index.
+        """
 
     def update(self, key: Any, changes: Mapping[str, Atom]) -> None:
         """Change columns of the row of this key, indexed ones too."""

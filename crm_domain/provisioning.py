@@ -1,12 +1,16 @@
-"""How does a person become a user? ("CRM User Creation Flow")"""
+"""How does a person become a user?
+
+See "CRM User Creation Flow".
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from .commands import RegisterUser, SyncCrmUser
 from .credits import adjusted, balance_of, granted, had_initial_grant
-from .decision import Accepted, Circumstances, View, address, refuse_faults
+from .decision import Accepted, View, address, refuse_faults
 from .errors import NotNullViolation, UniqueViolation
 from .events import CrmUserCreated, CrmUserSynced, DashboardCreated, Event, ProfileCreated, UserRegistered
 from .ids import Email, Principal, Role, UserId
@@ -17,7 +21,7 @@ from .schema import DEFAULT, Default
 _SECTION = "CRM User Creation Flow"
 
 
-def decide_registration(view: View, principal: Principal, command: RegisterUser, now: Circumstances) -> Accepted:
+def decide_registration(view: View, principal: Principal, command: RegisterUser, at: datetime) -> Accepted:
     """Decide whether a regular user may be registered: a person, and a profile with 0 credits.
 
     Raises (in order of precedence):
@@ -27,17 +31,17 @@ def decide_registration(view: View, principal: Principal, command: RegisterUser,
         UniqueViolation: The id or the address is taken.
     """
     refuse_operation(principal, "register users")
-    user_id = _chosen_id(command.user_id, now)
+    user_id = _chosen_id(view, command.user_id)
     email = address(command.email, view.rules)
     if view.tables.auth_users.one("email", email) is not None:
         raise UniqueViolation(
             f"{email} is registered already.", table=AUTH_USERS.name, column="email", section=_SECTION
         )
     _refuse_taken_id(view, user_id)
-    return Accepted((*_person(view, user_id, email, now),), user_id=user_id)
+    return Accepted((*_person(view, user_id, email, at),), user_id=user_id)
 
 
-def decide_sync(view: View, principal: Principal, command: SyncCrmUser, now: Circumstances) -> Accepted:
+def decide_sync(view: View, principal: Principal, command: SyncCrmUser, at: datetime) -> Accepted:
     """Decide whether a CRM user may be created, or seen again: the six steps, each done once.
 
     Raises (in order of precedence):
@@ -53,7 +57,7 @@ def decide_sync(view: View, principal: Principal, command: SyncCrmUser, now: Cir
     if command.user_id is DEFAULT and principal.user_id is not None:
         wanted = principal.user_id
     else:
-        wanted = _chosen_id(command.user_id, now)
+        wanted = _chosen_id(view, command.user_id)
     refuse_foreign_row(principal, wanted, CRM_USERS)
     email = address(command.email, rules)
     details = command.payment_details_atom
@@ -64,36 +68,36 @@ def decide_sync(view: View, principal: Principal, command: SyncCrmUser, now: Cir
     user_id = wanted if person is None else person.id
     refuse_foreign_row(principal, user_id, CRM_USERS)
 
-    events: list[Event] = [*_person(view, user_id, email, now)]
+    events: list[Event] = [*_person(view, user_id, email, at)]
     crm_user = tables.crm_users.get(email)
     balance = balance_of(tables, user_id)
     if not rules.grant_once and crm_user is not None:
         events += adjusted(
-            tables, user_id, to=rules.credit_policy.initial_credits, source="initial", at=now.at, email=email
+            tables, user_id, to=rules.credit_policy.initial_credits, source="initial", at=at, email=email
         )
     elif not (rules.grant_once and had_initial_grant(tables, user_id, email)):
         free = rules.credit_policy.initial_credits
-        events.append(granted(tables, user_id, source="initial", credits=free, at=now.at, email=email))
+        events.append(granted(tables, user_id, source="initial", credits=free, at=at, email=email))
         balance += free
     if crm_user is None:
-        events.append(CrmUserCreated((email, user_id, balance, details, now.at, now.at, True)))
+        events.append(CrmUserCreated((email, user_id, balance, details, at, at, True)))
     else:
         events.append(CrmUserSynced(user_id, email))
     if tables.crm_dashboard_stats.one("email", email) is None:
         zeros = (0, 0, 0, 0, None, None, None, 0)
-        events.append(DashboardCreated((now.new_id(), email, user_id, *zeros, now.at, now.at)))
+        events.append(DashboardCreated((view.new_id(), email, user_id, *zeros, at, at)))
     return Accepted(tuple(events), user_id=user_id)
 
 
-def _person(view: View, user_id: UserId, email: Email, now: Circumstances) -> Iterator[Event]:
+def _person(view: View, user_id: UserId, email: Email, at: datetime) -> Iterator[Event]:
     """Yield what is missing of steps 2 and 3: the person and the profile."""
     if user_id not in view.tables.auth_users:
-        yield UserRegistered((user_id, email, now.at))
+        yield UserRegistered((user_id, email, at))
     if user_id not in view.tables.profiles:
-        yield ProfileCreated((user_id, 0, now.at, now.at))
+        yield ProfileCreated((user_id, 0, at, at))
 
 
-def _chosen_id(given: UserId | None | Default, now: Circumstances) -> UserId:
+def _chosen_id(view: View, given: UserId | None | Default) -> UserId:
     if given is None:
         raise NotNullViolation(
             "user_id is NULL: leave it out to have one made.",
@@ -101,7 +105,7 @@ def _chosen_id(given: UserId | None | Default, now: Circumstances) -> UserId:
             column="id",
             section=_SECTION,
         )
-    return UserId(now.new_id()) if isinstance(given, Default) else given
+    return UserId(view.new_id()) if isinstance(given, Default) else given
 
 
 def _refuse_taken_id(view: View, user_id: UserId) -> None:

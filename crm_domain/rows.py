@@ -344,7 +344,7 @@ CREDIT_GRANTS: Final = table_of(
         _USER_ID,
         _EMAIL,
         Index(columns=("payment_id",)),
-        Index(name="open", columns=("user_id",), where=("remaining", ">", 0)),
+        Index(name="open", columns=("user_id",), where=("remaining", ">", 0), order="number"),
     ),
     changing=True,
 )

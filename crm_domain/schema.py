@@ -173,6 +173,7 @@ class Index:
         unique: Whether a second row with the same values is refused.
         where: ``(column, operator, value)`` that rows must meet to be in it; None for all rows.
         safeguard: The safeguard that a unique index belongs to; None if the document has it.
+        order: The column by which rows of one value are ordered; None for the order of insertion.
         name: What the domain calls it: its columns, unless said otherwise.
     """
 
@@ -180,7 +181,13 @@ class Index:
     unique: bool = False
     where: tuple[str, str, Atom] | None = None
     safeguard: str | None = None
+    order: str | None = None
     name: str = attrs.field(default=attrs.Factory(lambda self: "_".join(self.columns), takes_self=True))
+
+    @property
+    def concerns(self) -> frozenset[str]:
+        """The columns on which it depends whether and where a row is in the index."""
+        return frozenset(self.columns if self.where is None else (*self.columns, self.where[0]))
 
     def holds(self, row: object) -> bool:
         """Tell whether *row* is in the index."""

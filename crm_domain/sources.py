@@ -41,6 +41,7 @@ class ManualClock:
     step: timedelta = field(default=timedelta(0))
 
     def __call__(self) -> datetime:
+        """Tell the time, and go on by a step."""
         now = self.now
         self.now = now + self.step
         return now
@@ -63,5 +64,6 @@ class SequentialIds:
     made: int = 0
 
     def __call__(self) -> str:
+        """Make the next id."""
         self.made += 1
         return label_uuid(f"{self.prefix}-{self.made}")
