@@ -47,7 +47,7 @@ def decide_update(view: View, principal: Principal, command: Update, at: datetim
     for row in found:
         _refuse_fixed(view, table, row, changes)
     _refuse_second(view, table, found, changes)
-    if table is CRM_USERS and principal.role is Role.SERVICE:
+    if table is CRM_USERS and principal.is_service and changes.keys() & {"credits_remaining", "user_id"}:
         for row in found:
             _refuse_lone_mirror(view, attrs.evolve(row, **changes))
     for row in found:
@@ -159,7 +159,7 @@ def _refuse_references(view: View, table: Table[Any], after: Any, changes: Mappi
         if value is None or reference is None or name == "job_request_id":
             continue
         if value not in view.tables.by_name[reference[0]]:
-            raise unknown_address(table, safeguard=None) if name == "email" else unknown_user(table)
+            raise unknown_address(table, view.rules) if name == "email" else unknown_user(table)
     if table.name in RECORDINGS and changes.keys() & {"job_request_id", "user_id"}:
         refuse_foreign_job(view, table, after.job_request_id, after.user_id)
 

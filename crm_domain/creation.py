@@ -18,9 +18,10 @@ from .credits import consumed, refuse_without_credits
 from .decision import Accepted, View, known_address, refuse_faults
 from .errors import ForeignKeyViolation, UniqueViolation
 from .ids import Email, Principal, UserId
-from .isolation import account_of, refuse_foreign_row, refuse_population, refuse_role, refuse_writer
+from .isolation import refuse_foreign_row, refuse_population, refuse_role, refuse_writer
 from .ports import Tables
 from .rows import CrmUser
+from .rules import Rules
 from .schema import DEFAULT, Atom, Fault, Table, Values
 
 
@@ -30,24 +31,26 @@ class _Kind:
 
     Attributes:
         table: Where it is stored.
-        stored: The event that stores it.
+        event: The event that stores it.
         of_crm: Whether it belongs to CRM users, and so has an e-mail address.
         is_recording: Whether it costs a credit.
+        is_resume: Whether it may be the primary one.
     """
 
     table: Table[Any]
-    stored: Callable[[Values], e.Event]
+    event: Callable[[Values], e.Event]
     of_crm: bool
-    is_recording: bool
+    is_recording: bool = False
+    is_resume: bool = False
 
 
 _KINDS: Final[dict[type[Any], _Kind]] = {
-    c.CreateJobRequest: _Kind(rows.CRM_JOB_REQUESTS, e.JobRequestCreated, of_crm=True, is_recording=False),
+    c.CreateJobRequest: _Kind(rows.CRM_JOB_REQUESTS, e.JobRequestCreated, of_crm=True),
     c.CreateRecording: _Kind(rows.CRM_RECORDINGS, e.RecordingCreated, of_crm=True, is_recording=True),
-    c.UploadResume: _Kind(rows.CRM_RESUMES, e.ResumeUploaded, of_crm=True, is_recording=False),
-    c.CreateRegularJobRequest: _Kind(rows.JOB_REQUESTS, e.RegularJobRequestCreated, of_crm=False, is_recording=False),
+    c.UploadResume: _Kind(rows.CRM_RESUMES, e.ResumeUploaded, of_crm=True, is_resume=True),
+    c.CreateRegularJobRequest: _Kind(rows.JOB_REQUESTS, e.RegularJobRequestCreated, of_crm=False),
     c.CreateRegularRecording: _Kind(rows.RECORDINGS, e.RegularRecordingCreated, of_crm=False, is_recording=True),
-    c.UploadRegularResume: _Kind(rows.RESUMES, e.RegularResumeUploaded, of_crm=False, is_recording=False),
+    c.UploadRegularResume: _Kind(rows.RESUMES, e.RegularResumeUploaded, of_crm=False, is_resume=True),
 }
 RECORDINGS: Final = frozenset(kind.table.name for kind in _KINDS.values() if kind.is_recording)
 """The tables whose rows cost a credit."""
@@ -70,7 +73,7 @@ def decide_creation(view: View, principal: Principal, command: c.Creation, at: d
     kind = _KINDS[type(command)]
     tables, rules, table = view.tables, view.rules, kind.table
     user_id: UserId | None = principal.user_id if command.user_id is DEFAULT else command.user_id  # type: ignore[assignment]
-    account = account_of(tables, user_id)
+    account = tables.crm_users.one("user_id", user_id)
     email = _owner_email(view, command, account) if kind.of_crm else None
 
     if not principal.is_service:
@@ -82,7 +85,11 @@ def decide_creation(view: View, principal: Principal, command: c.Creation, at: d
     if not kind.of_crm:
         refuse_population(account, table, rules)
     row_id: Any = view.new_id() if command.id is DEFAULT else command.id
-    _refuse_duplicate(view, table, command, row_id, user_id)
+    stored = tables.by_name[table.name]
+    if row_id in stored:
+        raise _duplicate(table)
+    if kind.is_resume and command.is_primary and rules.one_primary and stored.one("primary", user_id) is not None:  # type: ignore[union-attr]
+        raise second_primary(table)
     if account is None or account.email != email:
         _refuse_owner(view, table, email, user_id)
     if kind.is_recording:
@@ -91,11 +98,10 @@ def decide_creation(view: View, principal: Principal, command: c.Creation, at: d
             refuse_without_credits(tables, user_id, table.name)
 
     values = _values(command, row_id, user_id, email, of_crm=kind.of_crm, at=at)
-    stored = kind.stored(values)
     if kind.is_recording:
-        status = command.status  # type: ignore[union-attr]
-        return Accepted((stored, consumed(tables, values, user_id, status, at)), row_id)
-    return Accepted((stored,), row_id)
+        paid = consumed(tables, values, user_id, command.status, at)  # type: ignore[union-attr]
+        return Accepted((kind.event(values), paid), row_id)
+    return Accepted((kind.event(values),), row_id)
 
 
 def _owner_email(view: View, command: c.Creation, account: CrmUser | None) -> Email | None:
@@ -114,19 +120,13 @@ def _missing_owner(table: Table[Any], user_id: UserId | None, email: Email | Non
         yield from table.column("email").faults(None)
 
 
-def _refuse_duplicate(
-    view: View, table: Table[Any], command: c.Creation, row_id: object, user_id: UserId | None
-) -> None:
-    stored = view.tables.by_name[table.name]
-    if row_id in stored:
-        raise UniqueViolation(
-            f"{table.name} has a row with this id already: choose another, or leave it out to have one made.",
-            table=table.name,
-            column="id",
-            section=table.section,
-        )
-    if view.rules.one_primary and getattr(command, "is_primary", False) and stored.one("primary", user_id) is not None:
-        raise second_primary(table)
+def _duplicate(table: Table[Any]) -> UniqueViolation:
+    return UniqueViolation(
+        f"{table.name} has a row with this id already: choose another, or leave it out to have one made.",
+        table=table.name,
+        column="id",
+        section=table.section,
+    )
 
 
 def second_primary(table: Table[Any]) -> UniqueViolation:
@@ -145,19 +145,19 @@ def _refuse_owner(view: View, table: Table[Any], email: Email | None, user_id: U
     owner = None if email is None else view.tables.crm_users.get(email)
     spoofed = view.rules.owner_pair and email is not None and user_id is not None
     if (email is not None and owner is None) or spoofed:
-        raise unknown_address(table, safeguard="owner_pair" if owner is not None else None)
+        raise unknown_address(table, view.rules)
     if user_id is not None and user_id not in view.tables.auth_users:
         raise unknown_user(table)
 
 
-def unknown_address(table: Table[Any], *, safeguard: str | None) -> ForeignKeyViolation:
-    """Return the refusal of an address that is not the owner's, whether it exists or not."""
+def unknown_address(table: Table[Any], rules: Rules) -> ForeignKeyViolation:
+    """Return the refusal of an address that is not the owner's, the same whether it exists or not."""
     return ForeignKeyViolation(
         "No CRM user has this user_id and this email in digital_resume_by_CRM: "
         "ensure the user exists there before inserting into other CRM tables.",
         table=table.name,
         column="email",
-        safeguard=safeguard,
+        safeguard="owner_pair" if rules.owner_pair else None,
         section=_FOREIGN_KEYS,
     )
 
@@ -181,13 +181,13 @@ def refuse_foreign_job(view: View, table: Table[Any], job_request_id: Atom, user
     if job_request_id is None:
         return
     job = _jobs(view.tables, table).get(job_request_id)
-    foreign = job is not None and job.user_id != user_id
-    if job is None or (foreign and view.rules.same_owner_reference):
+    own_only = view.rules.same_owner_reference
+    if job is None or (own_only and job.user_id != user_id):
         raise ForeignKeyViolation(
             "No such job request of this user: create it first, or leave job_request_id out.",
             table=table.name,
             column="job_request_id",
-            safeguard="same_owner_reference" if foreign else None,
+            safeguard="same_owner_reference" if own_only else None,
             section=table.section,
         )
 

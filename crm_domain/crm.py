@@ -23,8 +23,8 @@ from .commands import Command
 from .decide import decide
 from .decision import Accepted, View
 from .errors import Conflict, Refused
-from .events import IdempotencyKeyUsed
-from .evolve import evolve
+from .events import Event, IdempotencyKeyUsed
+from .evolve import FOLDS
 from .explain import Explanation, explain
 from .ids import ANON, SERVICE, Principal, user
 from .memory import MemoryStore, rebuilt
@@ -170,7 +170,7 @@ class Crm:
                 self._roll_back()
                 raise
             finally:
-                self._in_batch = self._torn = False
+                self._in_batch = False
             self._publish(after)
         self._deliver()
 
@@ -179,7 +179,11 @@ class Crm:
             raise RuntimeError("batch: a command was interrupted half-way, so none of the batch was kept")
 
     def explain(self, principal: Principal, command: Command) -> Explanation:
-        """Tell, without executing it, what would come of a command and which rules decide."""
+        """Tell, without executing it, what would come of a command and which rules decide.
+
+        This is for those who run the service: it tells what the principal may not know, such as
+        that an address exists.
+        """
         with self._lock:
             return explain(self._view, principal, command, self._now())
 
@@ -282,51 +286,45 @@ class Crm:
         return attrs.evolve(self._view, credit_checked=credit_checked)
 
     def _execute(self, view: View, principal: Principal, command: Command, key: str | None) -> Accepted:
-        if self._in_batch:
-            return self._apply(view, principal, command, key)
-        store = self._store
-        before = len(store.journal) if self._subscribers else 0
-        store.begin(many=False)
+        """Execute one command under the lock, in a transaction of its own unless in a batch."""
+        store, alone = self._store, not self._in_batch
+        if alone:
+            store.begin(many=False)
         try:
-            accepted = self._apply(view, principal, command, key)
-            store.commit()
+            at = self._now()
+            if key is None:
+                accepted = decide(view, principal, command, at)
+                events = accepted.events
+            else:
+                accepted, events = self._decide_keyed(view, principal, command, key, at)
+            if events:
+                self._torn = True
+                accepted.version = store.journal.append(events, at=at, principal=principal, key=key)
+                tables = view.tables
+                for event in events:
+                    FOLDS[type(event)](tables, event, at)
+                self._torn = False
+            if alone:
+                store.commit()
         except BaseException:
-            self._roll_back()
+            if alone:
+                self._roll_back()
             raise
-        if self._subscribers:
-            self._publish(before)
+        if alone and self._subscribers:
+            self._publish(len(store.journal) - len(events))
         return accepted
 
-    def _apply(self, view: View, principal: Principal, command: Command, key: str | None) -> Accepted:
-        at = self._now()
-        if key is None:
-            accepted = decide(view, principal, command, at)
-            events = accepted.events
-        else:
-            fingerprint = _fingerprint(command)
-            replay = self._replay(view, principal, command, key, fingerprint, at)
-            if replay is not None:
-                return replay
-            accepted = decide(view, principal, command, at)
-            events = (*accepted.events, _key_used(principal, key, fingerprint, accepted, at))
-        if events:
-            self._torn = True
-            tables = view.tables
-            accepted.version = self._store.journal.append(events, at=at, principal=principal, key=key)
-            for event in events:
-                evolve(tables, event, at=at)
-            self._torn = False
-        return accepted
-
-    def _replay(
-        self, view: View, principal: Principal, command: Command, key: str, fingerprint: str, at: datetime
-    ) -> Accepted | None:
-        """Return the answer that was given under *key*, or None if it is new."""
+    def _decide_keyed(
+        self, view: View, principal: Principal, command: Command, key: str, at: datetime
+    ) -> tuple[Accepted, tuple[Event, ...]]:
+        """Decide a command that carries an idempotency key, or give the answer it got before."""
+        fingerprint = _fingerprint(command)
         used = view.tables.idempotency_keys.get(_key_id(principal, key))
         if used is None:
-            return None
+            accepted = decide(view, principal, command, at)
+            return accepted, (*accepted.events, _key_used(principal, key, fingerprint, accepted, at))
         if used.fingerprint == fingerprint:
-            return Accepted((), replayed=True, **json.loads(str(used.answer)))
+            return Accepted((), replayed=True, **json.loads(str(used.answer))), ()
         try:
             decide(view, principal, command, at)
         except Refused as refusal:
@@ -338,10 +336,9 @@ class Crm:
         )
 
     def _roll_back(self) -> None:
-        self._store.rollback()
+        self._store.rollback(torn=self._torn)
         self._view = View(self._store.tables, self.rules, self._new_id)
-        if not self._in_batch:
-            self._torn = False
+        self._torn = False
 
     def _publish(self, after: int) -> None:
         if self._subscribers:

@@ -28,13 +28,20 @@ class MemoryJournal:
         self._flat: list[Any] = []
         self._keys: dict[int, str] = {}
         self._version_of: dict[UserId | None, int] = {}
+        self._before_last = 0
 
     def __len__(self) -> int:
         return len(self._flat) // _SLOTS
 
+    @property
+    def length_before(self) -> int:
+        """The number of events before the last call of `append`."""
+        return self._before_last // _SLOTS
+
     def append(self, events: Sequence[Event], *, at: datetime, principal: Principal, key: str | None) -> int:
         """Append the events of one command; return the version that the first one's account now has."""
         flat, versions = self._flat, self._version_of
+        self._before_last = len(flat)
         first: UserId | None = None
         for event in events:
             kind = type(event)

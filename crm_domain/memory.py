@@ -76,8 +76,10 @@ class MemoryRows(Generic[R]):
 
     def insert(self, values: Values) -> None:
         """Store a new row."""
-        key = values[self._key_at]
-        self._stored[key] = stored = self._kept(values)
+        raise NotImplementedError
+
+    def _keep(self, key: Any, stored: Any) -> None:
+        self._stored[key] = stored
         if self._built:
             self._enter(key, stored, self._built)
         if self.undo is not None:
@@ -163,10 +165,6 @@ class MemoryRows(Generic[R]):
             entries.sort(key=lambda entry: getattr(self._row_of(entry), order))
         return entries
 
-    def _kept(self, values: Values) -> Any:
-        """Return what is kept for a row of these values."""
-        raise NotImplementedError
-
     def _changed(self, stored: Any, changes: Mapping[str, Atom]) -> Any:
         """Return what is kept for a row after *changes*."""
         raise NotImplementedError
@@ -191,8 +189,9 @@ class MemoryRows(Generic[R]):
 class PackedRows(MemoryRows[R]):
     """A table whose rows are kept as tuples of atoms, and made into objects when read."""
 
-    def _kept(self, values: Values) -> Any:
-        return values
+    def insert(self, values: Values) -> None:
+        """Store a new row."""
+        self._keep(values[self._key_at], values)
 
     def _changed(self, stored: Any, changes: Mapping[str, Atom]) -> Any:
         return tuple(changes.get(name, old) for name, old in zip(self.table.by_name, stored, strict=True))
@@ -213,8 +212,9 @@ class PackedRows(MemoryRows[R]):
 class ChangingRows(MemoryRows[R]):
     """A table whose rows are kept as objects that are changed in place."""
 
-    def _kept(self, values: Values) -> Any:
-        return self.table.row(*values)
+    def insert(self, values: Values) -> None:
+        """Store a new row."""
+        self._keep(values[self._key_at], self.table.row(*values))
 
     def _changed(self, stored: Any, changes: Mapping[str, Atom]) -> Any:
         for name, value in changes.items():
@@ -267,8 +267,8 @@ class MemoryStore:
 
     def begin(self, *, many: bool) -> None:
         """Start a transaction."""
-        self._length = len(self.journal)
         if many:
+            self._length = len(self.journal)
             self._log_undo([])
 
     def commit(self) -> None:
@@ -276,18 +276,19 @@ class MemoryStore:
         if self._undo is not None:
             self._log_undo(None)
 
-    def rollback(self) -> None:
+    def rollback(self, *, torn: bool) -> None:
         """Undo what was done since `begin`."""
-        if self._undo is None:
-            if len(self.journal) > self._length:
-                self.journal.truncate(self._length)
-                self.replace_tables(rebuilt(self.journal))
-            return
         undo = self._undo
-        self._log_undo(None)
-        self.journal.truncate(self._length)
-        for rows, key, before in reversed(undo):
-            rows.restore(key, before)
+        if undo is not None:
+            self._log_undo(None)
+            self.journal.truncate(self._length)
+        elif torn:
+            self.journal.truncate(self.journal.length_before)
+        if torn:
+            self.replace_tables(rebuilt(self.journal))
+        else:
+            for rows, key, before in reversed(undo or ()):
+                rows.restore(key, before)
 
     def replace_tables(self, tables: Tables) -> None:
         """Put rebuilt *tables* in the place of the present ones."""

@@ -180,8 +180,8 @@ class Store(Protocol):
     def commit(self) -> None:
         """Keep what was done since `begin`, durably if the store is durable."""
 
-    def rollback(self) -> None:
-        """Undo what was done since `begin`."""
+    def rollback(self, *, torn: bool) -> None:
+        """Undo what was done since `begin`; *torn* tells that a command stopped half-way."""
 
     def replace_tables(self, tables: Tables) -> None:
         """Put rebuilt *tables* in the place of the present ones."""

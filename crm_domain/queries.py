@@ -106,7 +106,7 @@ class DashboardData:
     last_recording_date: datetime | None
 
 
-def get_crm_dashboard_data(view: View, principal: Principal, email: str) -> DashboardData | None:
+def get_crm_dashboard_data(view: View, principal: Principal, email: str | None) -> DashboardData | None:
     """Return the dashboard of the CRM user with this address; None if there is none to see.
 
     Another's address and an unknown one give no row (``private_dashboard``); without that
@@ -114,10 +114,10 @@ def get_crm_dashboard_data(view: View, principal: Principal, email: str) -> Dash
 
     Raises:
         PermissionDenied: Nobody has signed in.
-        TypeError: *email* is not text.
+        TypeError: *email* is neither text nor None.
     """
-    if not isinstance(email, str):
-        raise TypeError(f"email: expected str, got {type(email).__name__}")
+    if email is not None and not isinstance(email, str):
+        raise TypeError(f"email: expected str or None, got {type(email).__name__}")
     if principal.role is Role.ANON:
         raise PermissionDenied(
             "The role 'anon' may not call get_crm_dashboard_data; sign in first.", section="Helper Functions"

@@ -45,10 +45,10 @@ class GetDashboard:
     """Read the dashboard of a CRM user ("Helper Functions").
 
     Attributes:
-        email: The address, in any spelling.
+        email: The address, in any spelling; None, as NULL in SQL, finds nothing.
     """
 
-    email: str = field()
+    email: str | None = None
 
     def answer(self, crm: Crm, principal: Principal) -> queries.DashboardData | None:
         """Return the dashboard, or None if there is none that *principal* sees.

@@ -264,7 +264,6 @@ AUTH_USERS: Final = table_of(
     section="CRM User Creation Flow",
     purpose="People",
     indexes=(Index(columns=("email",), unique=True),),
-    changing=True,
 )
 PROFILES: Final = table_of(
     Profile, "profiles", section="Recording Creation Flow", purpose="The leading balance", changing=True

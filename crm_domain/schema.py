@@ -135,7 +135,7 @@ class Column:
             elif self.one_of and value not in self.one_of:
                 yield Fault(self, f"is {value!r}, expected one of {', '.join(self.one_of)}", "valid_values")
         elif isinstance(value, Decimal):
-            if not value.is_finite() or abs(value) >= 10**10 or value != round(value, 2):
+            if not value.is_finite() or value.copy_abs() >= 10**10 or value != round(value, 2):
                 yield Fault(self, f"is {value}, expected an amount with at most two decimals, below 10000000000")
         elif isinstance(value, int):
             if not INT64_MIN <= value <= INT64_MAX:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from . import commands as c
 from . import queries as q
 from .decision import Accepted, known_address
-from .explain import Explanation
 from .ids import Email, Principal, known_user_id
 from .rows import (
     CRM_JOB_REQUESTS,
@@ -91,10 +90,6 @@ class Session:
         """Set a person's balance: a grant or a void of the difference (service role only)."""
         where = {"user_id": known_user_id(user_id)}
         return self.execute(c.Update(table=PROFILES, where=where, set={"credits_remaining": credits}))
-
-    def explain(self, command: c.Command) -> Explanation:
-        """Tell, without executing it, what would come of a command; see `Crm.explain`."""
-        return self._crm.explain(self.principal, command)
 
     # --- queries ------------------------------------------------------------------------------
 

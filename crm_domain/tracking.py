@@ -1,9 +1,14 @@
-"""Who fills the counters of views, logins and time? (the service role; the document leaves it open)"""
+"""Who fills the counters of views, logins and time?
+
+The service role does; the document leaves it open.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from .commands import TrackLogin, TrackTime, TrackView
-from .decision import Accepted, Circumstances, View, known_address
+from .decision import Accepted, View, known_address
 from .errors import CheckViolation
 from .events import LoginTracked, TimeTracked, ViewTracked
 from .ids import Principal
@@ -13,7 +18,10 @@ from .schema import INT64_MAX
 
 
 def decide_tracking(
-    view: View, principal: Principal, command: TrackView | TrackLogin | TrackTime, now: Circumstances
+    view: View,
+    principal: Principal,
+    command: TrackView | TrackLogin | TrackTime,
+    at: datetime,  # noqa: ARG001
 ) -> Accepted:
     """Decide what is counted for a CRM user; an unknown address affects 0 rows.
 
