@@ -10,11 +10,11 @@ import attrs
 
 from .commands import Delete, Update
 from .creation import RECORDINGS, refuse_foreign_job, second_primary, unknown_address, unknown_user
-from .credits import adjusted, balance_of
+from .credits import adjusted, balance_of, consumption_of
 from .decision import Accepted, View, refuse_faults
 from .errors import CheckViolation, Conflict, ForeignKeyViolation, PermissionDenied, UniqueViolation
 from .events import CreditRefunded, Event, RecordingCompleted, RowDeleted, RowUpdated
-from .ids import Principal, Role
+from .ids import Principal
 from .isolation import SECTION, account_of, refuse_foreign_row, refuse_role, refuse_writer, visible_rows
 from .rows import CRM_USERS, PROFILES, TABLES
 from .rules import Rules
@@ -57,7 +57,7 @@ def decide_update(view: View, principal: Principal, command: Update, at: datetim
 
 
 def _refuse_owner_columns(principal: Principal, table: Table[Any], changes: Mapping[str, Atom], rules: Rules) -> None:
-    if rules.immutable_owner and principal.role is Role.USER:
+    if rules.immutable_owner and principal.is_user:
         for name in changes:
             if table.column(name).owner:
                 raise PermissionDenied(
@@ -86,7 +86,7 @@ def _refuse_fixed(view: View, table: Table[Any], row: Any, changes: Mapping[str,
 
 
 def _refuse_fixed_recording(view: View, table: Table[Any], row: Any, changes: Mapping[str, Atom]) -> None:
-    paid = view.tables.credit_consumptions.get(row.id)
+    paid = consumption_of(view.tables, table, row.id)
     if paid is None:
         return
     swapped = changes.get("video_url", row.video_url) != row.video_url
@@ -169,7 +169,7 @@ def _changed(
 ) -> Iterator[Event]:
     """Yield what happens to one row."""
     rest = dict(changes)
-    by_owner = principal.role is Role.USER
+    by_owner = principal.is_user
     if table is PROFILES and not by_owner and "credits_remaining" in rest:
         balance: Any = rest.pop("credits_remaining")
         yield from adjusted(view.tables, row.user_id, to=balance, source="adjustment", at=at)
@@ -178,21 +178,21 @@ def _changed(
     if rest:
         yield RowUpdated(row.user_id, table.name, getattr(row, table.key), tuple(rest.items()), by_owner)
     if table.name in RECORDINGS:
-        yield from _status_changed(view, principal, row, changes.get("status", row.status))
+        yield from _status_changed(view, principal, table, row, changes.get("status", row.status))
 
 
-def _status_changed(view: View, principal: Principal, row: Any, status: Atom) -> Iterator[Event]:
-    paid = view.tables.credit_consumptions.get(row.id)
+def _status_changed(view: View, principal: Principal, table: Table[Any], row: Any, status: Atom) -> Iterator[Event]:
+    paid = consumption_of(view.tables, table, row.id)
     if paid is None or status == row.status:
         return
     if status == "completed" and paid.completed_at is None:
-        yield RecordingCompleted(row.user_id, row.id)
+        yield RecordingCompleted(row.user_id, paid.id)
     # A user's own word must not give them a credit back: only the service marks a recording as failed.
-    refundable = paid.refunded_at is None and paid.grant_id is not None and principal.role is Role.SERVICE
+    refundable = paid.refunded_at is None and paid.grant_id is not None and principal.is_service
     if status == "failed" and refundable and view.rules.credit_policy.refund_failed_recordings:
         assert paid.user_id is not None
         assert paid.grant_id is not None
-        yield CreditRefunded(paid.user_id, row.id, paid.grant_id)
+        yield CreditRefunded(paid.user_id, paid.id, paid.grant_id)
 
 
 def decide_deletion(

@@ -78,7 +78,7 @@ class CreateRow:
 
     Attributes:
         table: The table, with whose columns the fields of the command agree.
-        atoms: The row as far as the command says it, in the order of the columns.
+        columns: The atoms of the columns between the owner's and the two times.
         faults: What is wrong with it, whoever asks and whatever is stored.
     """
 
@@ -91,7 +91,7 @@ class CreateRow:
         user_id: AnyId | None | Default
         created_at: datetime | None | Default
         updated_at: datetime | None | Default
-        atoms: Values
+        columns: Values
         faults: tuple[Fault, ...]
 
     def __attrs_post_init__(self) -> None:
@@ -110,7 +110,7 @@ class CreateRow:
             self.faults = plan.null_faults
         else:
             self.faults = _faults(table, atoms)
-        self.atoms = atoms
+        self.columns = atoms[table.position["user_id"] + 1 : -2]
 
     def _converted(self) -> Values:
         """Bring every field to the form in which it is stored, naming the one that cannot be."""
@@ -152,7 +152,7 @@ def _faults(table: Table[Any], atoms: Values) -> tuple[Fault, ...]:
     return tuple(
         fault
         for column, value in zip(table.columns, given, strict=True)
-        if not isinstance(value, Default)
+        if value is not DEFAULT
         for fault in column.faults(value)
     )
 
@@ -162,7 +162,7 @@ def _kept() -> Any:
     return field(init=False, eq=False, repr=False)
 
 
-@define(kw_only=True)
+@define(kw_only=True, weakref_slot=False)
 class CreateJobRequest(CreateRow):
     """Store a job application of a CRM user ("Data Insertion Flow")."""
 
@@ -181,11 +181,11 @@ class CreateJobRequest(CreateRow):
     cover_letter: str | None = None
     created_at: datetime | None | Default = DEFAULT
     updated_at: datetime | None | Default = DEFAULT
-    atoms: Values = _kept()
+    columns: Values = _kept()
     faults: tuple[Fault, ...] = _kept()
 
 
-@define(kw_only=True)
+@define(kw_only=True, weakref_slot=False)
 class CreateRecording(CreateRow):
     """Store a video recording of a CRM user, for 1 credit ("Recording Creation Flow").
 
@@ -207,11 +207,11 @@ class CreateRecording(CreateRow):
     status: str | None = "processing"
     created_at: datetime | None | Default = DEFAULT
     updated_at: datetime | None | Default = DEFAULT
-    atoms: Values = _kept()
+    columns: Values = _kept()
     faults: tuple[Fault, ...] = _kept()
 
 
-@define(kw_only=True)
+@define(kw_only=True, weakref_slot=False)
 class UploadResume(CreateRow):
     """Store a resume of a CRM user ("Automatic Triggers", Resume Uploaded); ``file_size`` in bytes."""
 
@@ -229,11 +229,11 @@ class UploadResume(CreateRow):
     is_active: bool | None = True
     created_at: datetime | None | Default = DEFAULT
     updated_at: datetime | None | Default = DEFAULT
-    atoms: Values = _kept()
+    columns: Values = _kept()
     faults: tuple[Fault, ...] = _kept()
 
 
-@define(kw_only=True)
+@define(kw_only=True, weakref_slot=False)
 class CreateRegularJobRequest(CreateRow):
     """Store a job application of a regular user ("Comparison: Regular Users vs CRM Users")."""
 
@@ -251,11 +251,11 @@ class CreateRegularJobRequest(CreateRow):
     cover_letter: str | None = None
     created_at: datetime | None | Default = DEFAULT
     updated_at: datetime | None | Default = DEFAULT
-    atoms: Values = _kept()
+    columns: Values = _kept()
     faults: tuple[Fault, ...] = _kept()
 
 
-@define(kw_only=True)
+@define(kw_only=True, weakref_slot=False)
 class CreateRegularRecording(CreateRow):
     """Store a video recording of a regular user, for 1 credit, paid for beforehand.
 
@@ -276,11 +276,11 @@ class CreateRegularRecording(CreateRow):
     status: str | None = "processing"
     created_at: datetime | None | Default = DEFAULT
     updated_at: datetime | None | Default = DEFAULT
-    atoms: Values = _kept()
+    columns: Values = _kept()
     faults: tuple[Fault, ...] = _kept()
 
 
-@define(kw_only=True)
+@define(kw_only=True, weakref_slot=False)
 class UploadRegularResume(CreateRow):
     """Store a resume of a regular user; ``file_size`` in bytes."""
 
@@ -297,7 +297,7 @@ class UploadRegularResume(CreateRow):
     is_active: bool | None = True
     created_at: datetime | None | Default = DEFAULT
     updated_at: datetime | None | Default = DEFAULT
-    atoms: Values = _kept()
+    columns: Values = _kept()
     faults: tuple[Fault, ...] = _kept()
 
 
@@ -311,10 +311,10 @@ def _person(value: AnyId | None) -> UserId | None:
 
 
 def _owner(value: AnyId | None | Default) -> UserId | None | Default:
-    return value if value is None or isinstance(value, Default) else known_user_id(value)
+    return value if value is None or value is DEFAULT else known_user_id(value)
 
 
-@define(kw_only=True)
+@define(kw_only=True, weakref_slot=False)
 class RegisterUser:
     """Register a regular user: a person and a profile with 0 credits (service role only)."""
 
@@ -322,7 +322,7 @@ class RegisterUser:
     email: str | None = field(default=None, validator=_is_text)
 
 
-@define(kw_only=True)
+@define(kw_only=True, weakref_slot=False)
 class SyncCrmUser:
     """Create a CRM user, or take note that they were seen again ("CRM User Creation Flow").
 
@@ -352,10 +352,10 @@ def _amount(value: object) -> Decimal | None:
 
 
 def _payment_id(value: AnyId | Default) -> str | Default:
-    return value if isinstance(value, Default) else row_id(value)
+    return value if value is DEFAULT else row_id(value)
 
 
-@define(kw_only=True)
+@define(kw_only=True, weakref_slot=False)
 class RecordPayment:
     """Credit a payment ("Comparison": $12.99 gives 3 credits; service role only).
 
@@ -384,7 +384,7 @@ def _conditions(given: Mapping[str, object], table: Table[Any], name: str) -> di
     return table.atoms(given)
 
 
-@define(kw_only=True)
+@define(kw_only=True, weakref_slot=False)
 class Update:
     """Change the rows that one may see and that meet *where*.
 
@@ -405,7 +405,7 @@ class Update:
             raise ValueError("set: name at least one column to change")
 
 
-@define(kw_only=True)
+@define(kw_only=True, weakref_slot=False)
 class Delete:
     """Delete the rows that one may see and that meet *where*; a delete refunds nothing.
 
@@ -421,14 +421,14 @@ class Delete:
         self.where = _conditions(self.where, self.table, "where")
 
 
-@define(kw_only=True)
+@define(kw_only=True, weakref_slot=False)
 class TrackView:
     """Count a view of a CRM user's pages (service role only)."""
 
     email: str | None = field(default=None, validator=_is_text)
 
 
-@define(kw_only=True)
+@define(kw_only=True, weakref_slot=False)
 class TrackLogin:
     """Note that a CRM user logged in (service role only)."""
 
@@ -439,7 +439,7 @@ def _seconds(value: object) -> int | None:
     return cast("int | None", rows.CRM_DASHBOARD_STATS.column("total_time_spent").atom(value))
 
 
-@define(kw_only=True)
+@define(kw_only=True, weakref_slot=False)
 class TrackTime:
     """Add to the time that a CRM user spent (service role only)."""
 

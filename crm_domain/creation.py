@@ -97,9 +97,12 @@ def decide_creation(view: View, principal: Principal, command: c.Creation, at: d
         if not view.credit_checked:
             refuse_without_credits(tables, user_id, table.name)
 
-    values = _values(command, row_id, user_id, email, of_crm=kind.of_crm, at=at)
+    created_at: Any = at if command.created_at is DEFAULT else command.created_at
+    updated_at: Any = created_at if command.updated_at is DEFAULT else command.updated_at
+    owner = (email, user_id) if kind.of_crm else (user_id,)
+    values = (row_id, *owner, *command.columns, created_at, updated_at)
     if kind.is_recording:
-        paid = consumed(tables, values, user_id, command.status, at)  # type: ignore[union-attr]
+        paid = consumed(tables, table, values, user_id, command.status, at)  # type: ignore[union-attr]
         return Accepted((kind.event(values), paid), row_id)
     return Accepted((kind.event(values),), row_id)
 
@@ -194,19 +197,3 @@ def refuse_foreign_job(view: View, table: Table[Any], job_request_id: Atom, user
 
 def _jobs(tables: Tables, table: Table[Any]) -> Any:
     return tables.crm_job_requests if table is rows.CRM_RECORDINGS else tables.job_requests
-
-
-def _values(
-    command: c.Creation,
-    row_id: Any,
-    user_id: UserId | None,
-    email: Email | None,
-    *,
-    of_crm: bool,
-    at: datetime,
-) -> Values:
-    created_at = at if command.created_at is DEFAULT else command.created_at
-    updated_at = created_at if command.updated_at is DEFAULT else command.updated_at
-    if of_crm:
-        return (row_id, email, user_id, *command.atoms[3:-2], created_at, updated_at)
-    return (row_id, user_id, *command.atoms[2:-2], created_at, updated_at)

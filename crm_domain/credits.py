@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import count
+from typing import Any
 
 from .errors import InsufficientCredits
 from .events import CreditConsumed, CreditGranted, CreditRefunded, CreditVoided
 from .ids import Email, RowId, UserId
 from .ports import Tables
-from .rows import CreditGrant, Profile
-from .schema import Values
+from .rows import CRM_RECORDINGS, CreditConsumption, CreditGrant, Profile
+from .schema import Atom, Table, Values
 
 # --- decisions: what would happen -----------------------------------------------------------
 
@@ -31,12 +33,34 @@ def grant_to_pay(tables: Tables, user_id: UserId | None) -> CreditGrant | None:
     return tables.credit_grants.one("open", user_id)
 
 
-def consumed(tables: Tables, values: Values, user_id: UserId | None, status: object, at: datetime) -> CreditConsumed:
+def consumption_of(tables: Tables, table: Table[Any], recording_id: Atom) -> CreditConsumption | None:
+    """Return what paid for a stored recording: the latest consumption of its table under its id."""
+    found = None
+    for number in count(1):
+        entry = tables.credit_consumptions.get(_consumption_id(table, recording_id, number))
+        if entry is None:
+            break
+        found = entry
+    return found
+
+
+def _consumption_id(table: Table[Any], recording_id: Atom, number: int) -> str:
+    id_ = str(recording_id) if table is CRM_RECORDINGS else f"{table.name}/{recording_id}"
+    return id_ if number == 1 else f"{id_}/{number}"
+
+
+def consumed(
+    tables: Tables, table: Table[Any], values: Values, user_id: UserId | None, status: object, at: datetime
+) -> CreditConsumed:
     """Return the event in which the recording stored as *values* takes its credit."""
+    recording_id = values[0]
+    number = 1
+    while (id_ := _consumption_id(table, recording_id, number)) in tables.credit_consumptions:
+        number += 1  # another recording had this id, and was deleted
     grant = grant_to_pay(tables, user_id)
     grant_id = None if grant is None else grant.id
     completed_at = at if status == "completed" else None
-    return CreditConsumed((values[0], user_id, grant_id, at, completed_at, None))
+    return CreditConsumed((id_, recording_id, user_id, grant_id, at, completed_at, None))
 
 
 def refuse_without_credits(tables: Tables, user_id: UserId | None, table: str) -> None:
@@ -105,9 +129,7 @@ def granted_after(tables: Tables, event: CreditGranted, at: datetime) -> None:
 
 def consumed_after(tables: Tables, event: CreditConsumed, at: datetime) -> None:
     """Enter a consumption, take 1 credit from its grant and from the balance ("Credit Consumption")."""
-    recording_id, user_id, grant_id, *_ = event.values
-    if recording_id in tables.credit_consumptions:  # the id of a recording that was deleted
-        tables.credit_consumptions.delete(recording_id)
+    _, _, user_id, grant_id, *_ = event.values
     tables.credit_consumptions.insert(event.values)
     if grant_id is not None:
         _move_grant(tables, grant_id, remaining=-1, consumed=1)  # type: ignore[arg-type]
@@ -116,7 +138,7 @@ def consumed_after(tables: Tables, event: CreditConsumed, at: datetime) -> None:
 
 def refunded_after(tables: Tables, event: CreditRefunded, at: datetime) -> None:
     """Give 1 credit back to the grant that it came from, and to the balance."""
-    tables.credit_consumptions.update(event.recording_id, {"refunded_at": at})
+    tables.credit_consumptions.update(event.consumption_id, {"refunded_at": at})
     _move_grant(tables, event.grant_id, remaining=1, consumed=-1)
     _move_balance(tables, event.user_id, 1, at)
 

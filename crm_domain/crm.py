@@ -337,7 +337,8 @@ class Crm:
 
     def _roll_back(self) -> None:
         self._store.rollback(torn=self._torn)
-        self._view = View(self._store.tables, self.rules, self._new_id)
+        if self._store.tables is not self._view.tables:
+            self._view = View(self._store.tables, self.rules, self._new_id)
         self._torn = False
 
     def _publish(self, after: int) -> None:

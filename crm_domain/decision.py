@@ -34,7 +34,7 @@ class View:
     credit_checked: bool = False
 
 
-@define
+@define(weakref_slot=False)
 class Accepted:
     """A command that was accepted: its events, and the answer.
 

@@ -14,11 +14,11 @@ import attrs
 from attrs import define
 
 from . import rows
-from .ids import Email, RowId, UserId
+from .ids import Email, UserId
 from .schema import Atom, Table, Values
 
 
-@define
+@define(weakref_slot=False)
 class RowStored:
     """What the events that store one whole row have in common; ``values`` are its atoms."""
 
@@ -32,107 +32,107 @@ class RowStored:
         return self.table.public(self.values)
 
 
-@define
+@define(weakref_slot=False)
 class UserRegistered(RowStored):
     """A person came to be."""
 
     table = rows.AUTH_USERS
 
 
-@define
+@define(weakref_slot=False)
 class ProfileCreated(RowStored):
     """A person got a profile, with a balance of 0 credits."""
 
     table = rows.PROFILES
 
 
-@define
+@define(weakref_slot=False)
 class CrmUserCreated(RowStored):
     """A person became a CRM user; the mirror starts at their balance."""
 
     table = rows.CRM_USERS
 
 
-@define
+@define(weakref_slot=False)
 class DashboardCreated(RowStored):
     """A CRM user got counters, all 0."""
 
     table = rows.CRM_DASHBOARD_STATS
 
 
-@define
+@define(weakref_slot=False)
 class JobRequestCreated(RowStored):
     """A CRM user stored a job application."""
 
     table = rows.CRM_JOB_REQUESTS
 
 
-@define
+@define(weakref_slot=False)
 class RecordingCreated(RowStored):
     """A CRM user stored a recording."""
 
     table = rows.CRM_RECORDINGS
 
 
-@define
+@define(weakref_slot=False)
 class ResumeUploaded(RowStored):
     """A CRM user stored a resume."""
 
     table = rows.CRM_RESUMES
 
 
-@define
+@define(weakref_slot=False)
 class RegularJobRequestCreated(RowStored):
     """A regular user stored a job application."""
 
     table = rows.JOB_REQUESTS
 
 
-@define
+@define(weakref_slot=False)
 class RegularRecordingCreated(RowStored):
     """A regular user stored a recording."""
 
     table = rows.RECORDINGS
 
 
-@define
+@define(weakref_slot=False)
 class RegularResumeUploaded(RowStored):
     """A regular user stored a resume."""
 
     table = rows.RESUMES
 
 
-@define
+@define(weakref_slot=False)
 class PaymentRecorded(RowStored):
     """A payment came in."""
 
     table = rows.PAYMENTS
 
 
-@define
+@define(weakref_slot=False)
 class CreditGranted(RowStored):
     """A person got credits from a source."""
 
     table = rows.CREDIT_GRANTS
 
 
-@define
+@define(weakref_slot=False)
 class CreditConsumed(RowStored):
     """A recording took 1 credit from a grant."""
 
     table = rows.CREDIT_CONSUMPTIONS
 
 
-@define
+@define(weakref_slot=False)
 class CreditRefunded:
     """The credit of a failed recording went back to the grant that had paid for it."""
 
     user_id: UserId
-    recording_id: RowId
+    consumption_id: str
     grant_id: str
 
 
-@define
+@define(weakref_slot=False)
 class CreditVoided:
     """Credits were taken away without a recording; no grant where they had come from nowhere."""
 
@@ -141,15 +141,15 @@ class CreditVoided:
     credits: int
 
 
-@define
+@define(weakref_slot=False)
 class RecordingCompleted:
     """A paid recording was completed for the first time; from now on its video is fixed."""
 
     user_id: UserId | None
-    recording_id: RowId
+    consumption_id: str
 
 
-@define
+@define(weakref_slot=False)
 class CrmUserSynced:
     """The sync function saw a CRM user again."""
 
@@ -157,7 +157,7 @@ class CrmUserSynced:
     email: Email
 
 
-@define
+@define(weakref_slot=False)
 class ViewTracked:
     """Somebody viewed a CRM user's pages."""
 
@@ -165,7 +165,7 @@ class ViewTracked:
     email: Email
 
 
-@define
+@define(weakref_slot=False)
 class LoginTracked:
     """A CRM user logged in."""
 
@@ -173,7 +173,7 @@ class LoginTracked:
     email: Email
 
 
-@define
+@define(weakref_slot=False)
 class TimeTracked:
     """A CRM user spent this many seconds."""
 
@@ -182,7 +182,7 @@ class TimeTracked:
     seconds: int
 
 
-@define
+@define(weakref_slot=False)
 class RowUpdated:
     """Columns of a stored row changed.
 
@@ -197,7 +197,7 @@ class RowUpdated:
     by_owner: bool
 
 
-@define
+@define(weakref_slot=False)
 class RowDeleted:
     """A stored row was deleted."""
 
@@ -206,7 +206,7 @@ class RowDeleted:
     key: str
 
 
-@define
+@define(weakref_slot=False)
 class IdempotencyKeyUsed(RowStored):
     """A command was accepted under a key, with this answer."""
 

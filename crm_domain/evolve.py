@@ -59,7 +59,7 @@ def _time_tracked(tables: Tables, event: e.TimeTracked, at: datetime) -> None:
 
 
 def _recording_completed(tables: Tables, event: e.RecordingCompleted, at: datetime) -> None:
-    tables.credit_consumptions.update(event.recording_id, {"completed_at": at})
+    tables.credit_consumptions.update(event.consumption_id, {"completed_at": at})
 
 
 def _crm_user_synced(tables: Tables, event: e.CrmUserSynced, at: datetime) -> None:

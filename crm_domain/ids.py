@@ -13,7 +13,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Final, NewType
 
-from attrs import field, frozen
+from attrs import converters, field, frozen, validators
 
 UserId = NewType("UserId", str)
 """The id of a person: ``auth.users.id``, canonical UUID text."""
@@ -27,8 +27,11 @@ Email = NewType("Email", str)
 EMAIL_LENGTH_MAX: Final = 254
 """The longest address that SMTP can carry (RFC 5321), in characters."""
 
-is_canonical_uuid = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+is_canonical_uuid = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 """Match the one spelling in which ids are stored."""
+
+_may_spell_uuid = re.compile(r"(?:urn:uuid:)?[0-9A-Fa-f{}-]+").fullmatch
+# uuid.UUID reads its digits with int(), which would also take spaces, underscores, "0x" and other scripts' digits.
 
 
 def uuid_text(value: object, field_name: str) -> str:
@@ -45,19 +48,25 @@ def uuid_text(value: object, field_name: str) -> str:
     if is_canonical_uuid(value):
         return value
     try:
-        return str(uuid.UUID(value))
+        if _may_spell_uuid(value):
+            return str(uuid.UUID(value))
     except ValueError:
-        raise ValueError(f"{field_name}: {value!r} is not a UUID") from None
+        pass
+    raise ValueError(f"{field_name}: {value!r} is not a UUID")
 
 
-@lru_cache(maxsize=65_536)
+_cached_uuid_text = lru_cache(maxsize=65_536)(uuid_text)
+
+
 def known_user_id(value: str | uuid.UUID, field_name: str = "user_id") -> UserId:
     """Return *value* as a `UserId`; cached, because the same people come again and again.
 
     Raises:
         TypeError, ValueError: As `uuid_text`.
     """
-    return UserId(uuid_text(value, field_name))
+    if not isinstance(value, str | uuid.UUID):  # it may not even be hashable
+        return UserId(uuid_text(value, field_name))
+    return UserId(_cached_uuid_text(value, field_name))
 
 
 def row_id(value: str | uuid.UUID, field_name: str = "id") -> RowId:
@@ -70,8 +79,13 @@ def row_id(value: str | uuid.UUID, field_name: str = "id") -> RowId:
 
 
 def normal_email(text: str) -> str:
-    """Return the one form of an address that is a key: trimmed and case-folded."""
-    return unicodedata.normalize("NFC", text.strip().casefold()).strip()
+    """Return the one form of an address that is a key: trimmed and case-folded.
+
+    Spellings that Unicode calls equivalent are one key too; they are taken apart before they are
+    folded, because folding can keep accents from changing places.
+    """
+    folded = unicodedata.normalize("NFD", text.strip()).casefold()
+    return unicodedata.normalize("NFC", folded).strip()
 
 
 def email_fault(text: str) -> str | None:
@@ -106,15 +120,21 @@ class Principal:
         role: What the row policies go by.
         user_id: The person's id for `Role.USER`, None for the other roles.
         is_service: Whether the role is the service's, which passes row policies.
+        is_user: Whether it is a person who has signed in.
     """
 
-    role: Role
-    user_id: UserId | None = field(default=None)
+    role: Role = field(validator=validators.instance_of(Role))
+    user_id: UserId | None = field(default=None, converter=converters.optional(known_user_id))
     is_service: bool = field(init=False, eq=False, repr=False)
+    is_user: bool = field(init=False, eq=False, repr=False)
 
     @is_service.default
     def _is_service(self) -> bool:
         return self.role is Role.SERVICE
+
+    @is_user.default
+    def _is_user(self) -> bool:
+        return self.role is Role.USER
 
     def __attrs_post_init__(self) -> None:
         if (self.role is Role.USER) != (self.user_id is not None):

@@ -52,13 +52,13 @@ def refuse_role(principal: Principal, verb: Verb, table: Table[Any], rules: Rule
     """
     name = table.name
     safeguard = None
-    if principal.role is Role.USER:
+    if principal.is_user:
         if name in (_OWN_READING if verb == "SELECT" else _OWN_DATA):
             return
         safeguard = _READ_ONLY.get(name)
         if safeguard is not None and not getattr(rules, safeguard):
             return
-    elif principal.role is Role.SERVICE and (verb == "SELECT" or name in _SERVICE_WRITING):
+    elif principal.is_service and (verb == "SELECT" or name in _SERVICE_WRITING):
         return
     raise PermissionDenied(
         f"The role {principal.role.value!r} may not {verb} on {name}"
@@ -161,7 +161,7 @@ def visible_rows(tables: Tables, principal: Principal, table: Table[Any], where:
     if table.key in where:
         row = stored.get(where[table.key])
         candidates: Iterable[Any] = () if row is None else (row,)
-    elif principal.role is Role.USER:
+    elif principal.is_user:
         candidates = stored.find(owner, principal.user_id)
     else:
         indexed = next((name for name in where if name in stored.indexed), None)

@@ -13,7 +13,7 @@ from .credits import adjusted, balance_of, granted, had_initial_grant
 from .decision import Accepted, View, address, refuse_faults
 from .errors import NotNullViolation, UniqueViolation
 from .events import CrmUserCreated, CrmUserSynced, DashboardCreated, Event, ProfileCreated, UserRegistered
-from .ids import Email, Principal, Role, UserId
+from .ids import Email, Principal, UserId
 from .isolation import refuse_foreign_row, refuse_operation
 from .rows import AUTH_USERS, CRM_USERS
 from .schema import DEFAULT, Default
@@ -52,21 +52,23 @@ def decide_sync(view: View, principal: Principal, command: SyncCrmUser, at: date
         UniqueViolation: The address is new, but the id belongs to another one.
     """
     tables, rules = view.tables, view.rules
-    if principal.role is not Role.USER or rules.tracking_read_only:
+    if not principal.is_user:
+        refuse_operation(principal, "provision CRM users")
+    elif rules.tracking_read_only:
         refuse_operation(principal, "provision CRM users", safeguard="tracking_read_only")
-    if command.user_id is DEFAULT and principal.user_id is not None:
-        wanted = principal.user_id
-    else:
-        wanted = _chosen_id(view, command.user_id)
-    refuse_foreign_row(principal, wanted, CRM_USERS)
+    given = principal.user_id or command.user_id if command.user_id is DEFAULT else command.user_id
+    if given is not DEFAULT:
+        refuse_foreign_row(principal, given, CRM_USERS)
+    wanted = _chosen_id(view, given)
     email = address(command.email, rules)
+    person = tables.auth_users.one("email", email)
+    if person is not None:
+        refuse_foreign_row(principal, person.id, CRM_USERS)
     details = command.payment_details_atom
     refuse_faults(CRM_USERS.column("payment_details").faults(details), CRM_USERS, rules)
-    person = tables.auth_users.one("email", email)
     if person is None:
         _refuse_taken_id(view, wanted)
     user_id = wanted if person is None else person.id
-    refuse_foreign_row(principal, user_id, CRM_USERS)
 
     events: list[Event] = [*_person(view, user_id, email, at)]
     crm_user = tables.crm_users.get(email)
@@ -105,7 +107,7 @@ def _chosen_id(view: View, given: UserId | None | Default) -> UserId:
             column="id",
             section=_SECTION,
         )
-    return UserId(view.new_id()) if isinstance(given, Default) else given
+    return UserId(view.new_id()) if given is DEFAULT else given
 
 
 def _refuse_taken_id(view: View, user_id: UserId) -> None:

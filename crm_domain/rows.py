@@ -29,7 +29,7 @@ _USERS: Final = ("auth.users", "id")
 _CRM: Final = ("digital_resume_by_CRM", "email")
 
 
-@define
+@define(weakref_slot=False)
 class AuthUser:
     """A person, as the authentication service knows them."""
 
@@ -38,7 +38,7 @@ class AuthUser:
     created_at: datetime = column(TIMESTAMPTZ, default=DEFAULT, not_null=True)
 
 
-@define
+@define(weakref_slot=False)
 class Profile:
     """A person's balance, the leading one of the two."""
 
@@ -48,7 +48,7 @@ class Profile:
     updated_at: datetime = column(TIMESTAMPTZ, default=DEFAULT, not_null=True)
 
 
-@define
+@define(weakref_slot=False)
 class CrmUser:
     """A CRM user; ``credits_remaining`` mirrors the profile's."""
 
@@ -61,7 +61,7 @@ class CrmUser:
     is_active: bool = column(BOOLEAN, default=True, not_null=True)
 
 
-@define
+@define(weakref_slot=False)
 class CrmJobRequest:
     """A CRM user's job application."""
 
@@ -80,7 +80,7 @@ class CrmJobRequest:
     updated_at: datetime | None = column(TIMESTAMPTZ, default=DEFAULT)
 
 
-@define
+@define(weakref_slot=False)
 class CrmRecording:
     """A CRM user's video recording; ``duration`` in seconds, ``file_size`` in bytes."""
 
@@ -99,7 +99,7 @@ class CrmRecording:
     updated_at: datetime | None = column(TIMESTAMPTZ, default=DEFAULT)
 
 
-@define
+@define(weakref_slot=False)
 class CrmResume:
     """A CRM user's resume; ``file_size`` in bytes."""
 
@@ -117,7 +117,7 @@ class CrmResume:
     updated_at: datetime | None = column(TIMESTAMPTZ, default=DEFAULT)
 
 
-@define
+@define(weakref_slot=False)
 class CrmDashboardStats:
     """A CRM user's lifetime counters; ``total_time_spent`` in seconds."""
 
@@ -136,7 +136,7 @@ class CrmDashboardStats:
     updated_at: datetime | None = column(TIMESTAMPTZ, default=DEFAULT)
 
 
-@define
+@define(weakref_slot=False)
 class JobRequest:
     """A regular user's job application."""
 
@@ -154,7 +154,7 @@ class JobRequest:
     updated_at: datetime | None = column(TIMESTAMPTZ, default=DEFAULT)
 
 
-@define
+@define(weakref_slot=False)
 class Recording:
     """A regular user's video recording; ``duration`` in seconds, ``file_size`` in bytes."""
 
@@ -172,7 +172,7 @@ class Recording:
     updated_at: datetime | None = column(TIMESTAMPTZ, default=DEFAULT)
 
 
-@define
+@define(weakref_slot=False)
 class Resume:
     """A regular user's resume; ``file_size`` in bytes."""
 
@@ -189,7 +189,7 @@ class Resume:
     updated_at: datetime | None = column(TIMESTAMPTZ, default=DEFAULT)
 
 
-@define
+@define(weakref_slot=False)
 class Payment:
     """A payment that was credited; ``amount`` in US dollars, ``credits`` what it gave."""
 
@@ -201,7 +201,7 @@ class Payment:
     created_at: datetime = column(TIMESTAMPTZ, default=DEFAULT, not_null=True)
 
 
-@define
+@define(weakref_slot=False)
 class CreditGrant:
     """Credits from one source, consumed oldest first; the ledger outlives deletes.
 
@@ -223,15 +223,18 @@ class CreditGrant:
     created_at: datetime = column(TIMESTAMPTZ, default=DEFAULT, not_null=True)
 
 
-@define
+@define(weakref_slot=False)
 class CreditConsumption:
     """Which grant paid for a recording; no grant where the seed's holes let one be made for nothing.
 
+    ``id`` is told by `crm_domain.credits.consumption_of`: a recording's own id is not enough,
+    because a regular recording may have it too, and another one after a delete.
     ``completed_at`` is when the recording was first completed: from then on its video is fixed.
     ``refunded_at`` is when the credit went back to its grant.
     """
 
-    recording_id: RowId = column(UUID, key=True)
+    id: str = column(TEXT, key=True)
+    recording_id: RowId = column(UUID, not_null=True)
     user_id: UserId | None = column(UUID)
     grant_id: str | None = column(TEXT, references=("credit_grants", "id"))
     created_at: datetime = column(TIMESTAMPTZ, default=DEFAULT, not_null=True)
@@ -239,7 +242,7 @@ class CreditConsumption:
     refunded_at: datetime | None = column(TIMESTAMPTZ)
 
 
-@define
+@define(weakref_slot=False)
 class IdempotencyKey:
     """A command that was accepted under a key, so that a retry gets the same answer."""
 
