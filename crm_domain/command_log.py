@@ -25,7 +25,7 @@ import attrs
 from attrs import field, frozen
 
 from . import commands as c
-from .ids import ANON, SERVICE, Principal, UserId, user
+from .ids import ANON, SERVICE, Principal, UserId, user, uuid_text
 from .reads import GetDashboard, Read, Select
 from .rows import (
     CRM_DASHBOARD_STATS,
@@ -134,8 +134,7 @@ def id_named(text: str) -> str:
         ValueError: It holds half of a surrogate pair, for which there is no UUID.
     """
     if not is_label(text):
-        digits = text.replace("-", "").lower()
-        return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+        return uuid_text(text, "id")
     try:
         return label_uuid(text)
     except UnicodeEncodeError:
@@ -221,7 +220,8 @@ def plain_line(
 ) -> dict[str, Any]:
     """Return the plain JSON object of one line.
 
-    Only arguments are written that a reader would not come to by itself.
+    Arguments that a reader would come to by itself are left out, but for ``where``: that all rows
+    are meant should be seen.
 
     Args:
         line: What it says.
@@ -268,8 +268,8 @@ def _arguments(line: LogLine, labels: Labels, emails: Mapping[UserId, str] | Non
             return {log_name(k): _plain(v, request.table.column(k).type, labels) for k, v in value.items()}
         if isinstance(request, c.CreateRow) and argument.name in OWNER_COLUMNS and value is DEFAULT:
             value = _owner(line.principal, request, argument.name, emails)
-        if isinstance(request, c.SyncCrmUser) and argument.name == "payment_details":
-            return value  # the one JSON argument that a command keeps as it was given
+        if types[argument.name] is ColumnType.JSONB:
+            return value  # an argument is plain JSON; only where and set hold it as its text
         return _plain(value, types[argument.name], labels)
 
     written = attrs.asdict(
@@ -284,8 +284,8 @@ def _arguments(line: LogLine, labels: Labels, emails: Mapping[UserId, str] | Non
 
 def _meaning_of_missing(kind: type[Request]) -> dict[str, object]:
     """Return what a reader takes for each argument that a line leaves out."""
-    missing = {a.name: {} if isinstance(a.default, attrs.Factory) else a.default for a in attrs.fields(kind)}  # type: ignore[arg-type]
-    return missing | dict.fromkeys(OWNER_COLUMNS if issubclass(kind, c.CreateRow) else ())
+    defaults: dict[str, object] = {a.name: a.default for a in attrs.fields(kind)}
+    return defaults | dict.fromkeys(OWNER_COLUMNS if issubclass(kind, c.CreateRow) else ())
 
 
 def _owner(principal: Principal, command: Any, column: str, emails: Mapping[UserId, str] | None) -> str | None:

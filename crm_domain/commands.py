@@ -11,6 +11,7 @@ default (`user_id`, `email`) is the principal who executes the command.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from attrs import Attribute, define, field, frozen
 from . import rows
 from .ids import UserId, is_canonical_uuid, known_user_id, row_id
 from .rows import table_named
-from .schema import DEFAULT, INT64_MAX, Atom, ColumnType, Default, Fault, Json, Table, Values
+from .schema import DEFAULT, INT64_MAX, Atom, Column, ColumnType, Default, Fault, Json, Table, Values
 
 AnyId: TypeAlias = str | uuid.UUID
 """A UUID in any spelling, or as `uuid.UUID`."""
@@ -58,8 +59,9 @@ def _plan(table: Table[Any], types: tuple[type, ...]) -> _Plan | None:
         ColumnType.TIMESTAMPTZ: datetime,
     }
     nothing = (type(None), Default)
-    if any(t not in nothing and t is not plain.get(c.type) for c, t in zip(table.columns, types, strict=True)):
-        return None
+    for column, kind in zip(table.columns, types, strict=True):
+        if not (kind is type(None) or kind is plain.get(column.type) or (kind is Default and _may_be_default(column))):
+            return None
     given = [(n, c) for n, (c, t) in enumerate(zip(table.columns, types, strict=True)) if t not in nothing]
     return _Plan(
         texts=_picker([n for n, c in given if c.type is ColumnType.TEXT]),
@@ -71,6 +73,11 @@ def _plan(table: Table[Any], types: tuple[type, ...]) -> _Plan | None:
             fault for c, t in zip(table.columns, types, strict=True) if t is type(None) for fault in c.faults(None)
         ),
     )
+
+
+def _may_be_default(column: Column) -> bool:
+    """Tell whether the model knows better than the caller: ids, times, and whose row it is."""
+    return column.owner or column.default is DEFAULT
 
 
 class CreateRow:
@@ -114,11 +121,15 @@ class CreateRow:
 
     def _converted(self) -> Values:
         """Bring every field to the form in which it is stored, naming the one that cannot be."""
-        for column in self.table.columns:
+        atoms: list[Any] = []
+        for column, read in zip(self.table.columns, self.table.readers, strict=True):
             value = getattr(self, column.name)
-            if value is not DEFAULT:
-                setattr(self, column.name, column.atom(value))
-        return self.table.values_of(self)
+            if value is DEFAULT and _may_be_default(column):
+                atoms.append(value)
+            else:
+                atoms.append(column.atom(value))
+                setattr(self, column.name, read(atoms[-1]))  # JSON: the command's own, not the caller's
+        return tuple(atoms)
 
 
 _PLANS: Final[dict[str, dict[tuple[type, ...], _Plan | None]]] = {name: {} for name in rows.TABLES}
@@ -157,11 +168,6 @@ def _faults(table: Table[Any], atoms: Values) -> tuple[Fault, ...]:
     )
 
 
-def _kept() -> Any:
-    """Declare a field that a command works out itself."""
-    return field(init=False, eq=False, repr=False)
-
-
 @define(kw_only=True, weakref_slot=False)
 class CreateJobRequest(CreateRow):
     """Store a job application of a CRM user ("Data Insertion Flow")."""
@@ -181,8 +187,8 @@ class CreateJobRequest(CreateRow):
     cover_letter: str | None = None
     created_at: datetime | None | Default = DEFAULT
     updated_at: datetime | None | Default = DEFAULT
-    columns: Values = _kept()
-    faults: tuple[Fault, ...] = _kept()
+    columns: Values = field(init=False, eq=False, repr=False)
+    faults: tuple[Fault, ...] = field(init=False, eq=False, repr=False)
 
 
 @define(kw_only=True, weakref_slot=False)
@@ -207,8 +213,8 @@ class CreateRecording(CreateRow):
     status: str | None = "processing"
     created_at: datetime | None | Default = DEFAULT
     updated_at: datetime | None | Default = DEFAULT
-    columns: Values = _kept()
-    faults: tuple[Fault, ...] = _kept()
+    columns: Values = field(init=False, eq=False, repr=False)
+    faults: tuple[Fault, ...] = field(init=False, eq=False, repr=False)
 
 
 @define(kw_only=True, weakref_slot=False)
@@ -229,8 +235,8 @@ class UploadResume(CreateRow):
     is_active: bool | None = True
     created_at: datetime | None | Default = DEFAULT
     updated_at: datetime | None | Default = DEFAULT
-    columns: Values = _kept()
-    faults: tuple[Fault, ...] = _kept()
+    columns: Values = field(init=False, eq=False, repr=False)
+    faults: tuple[Fault, ...] = field(init=False, eq=False, repr=False)
 
 
 @define(kw_only=True, weakref_slot=False)
@@ -251,8 +257,8 @@ class CreateRegularJobRequest(CreateRow):
     cover_letter: str | None = None
     created_at: datetime | None | Default = DEFAULT
     updated_at: datetime | None | Default = DEFAULT
-    columns: Values = _kept()
-    faults: tuple[Fault, ...] = _kept()
+    columns: Values = field(init=False, eq=False, repr=False)
+    faults: tuple[Fault, ...] = field(init=False, eq=False, repr=False)
 
 
 @define(kw_only=True, weakref_slot=False)
@@ -276,8 +282,8 @@ class CreateRegularRecording(CreateRow):
     status: str | None = "processing"
     created_at: datetime | None | Default = DEFAULT
     updated_at: datetime | None | Default = DEFAULT
-    columns: Values = _kept()
-    faults: tuple[Fault, ...] = _kept()
+    columns: Values = field(init=False, eq=False, repr=False)
+    faults: tuple[Fault, ...] = field(init=False, eq=False, repr=False)
 
 
 @define(kw_only=True, weakref_slot=False)
@@ -297,13 +303,18 @@ class UploadRegularResume(CreateRow):
     is_active: bool | None = True
     created_at: datetime | None | Default = DEFAULT
     updated_at: datetime | None | Default = DEFAULT
-    columns: Values = _kept()
-    faults: tuple[Fault, ...] = _kept()
+    columns: Values = field(init=False, eq=False, repr=False)
+    faults: tuple[Fault, ...] = field(init=False, eq=False, repr=False)
 
 
 def _is_text(_: object, attribute: Attribute[str | None], value: object) -> None:
     if value is not None and not isinstance(value, str):
         raise TypeError(f"{attribute.name}: expected str or None, got {type(value).__name__}")
+
+
+def _is_number(_: object, attribute: Attribute[int | None], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | None):
+        raise TypeError(f"{attribute.name}: expected int or None, got {type(value).__name__}")
 
 
 def _person(value: AnyId | None) -> UserId | None:
@@ -332,12 +343,12 @@ class SyncCrmUser:
     user_id: UserId | None | Default = field(default=DEFAULT, converter=_owner)
     email: str | None = field(default=None, validator=_is_text)
     payment_details: Json = None
-    payment_details_atom: str | None = _kept()
+    payment_details_atom: str | None = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        self.payment_details_atom = cast(
-            "str | None", rows.CRM_USERS.column("payment_details").atom(self.payment_details)
-        )
+        atom = rows.CRM_USERS.column("payment_details").atom(self.payment_details)
+        self.payment_details_atom = cast("str | None", atom)
+        self.payment_details = None if atom is None else json.loads(str(atom))  # its own, not the caller's
 
 
 def _amount(value: object) -> Decimal | None:
@@ -371,7 +382,7 @@ class RecordPayment:
     amount: Decimal | None = field(default=None, converter=_amount)
     ref: str | None = field(default=None, validator=_is_text)
     id: str | Default = field(default=DEFAULT, converter=_payment_id)
-    faults: tuple[Fault, ...] = _kept()
+    faults: tuple[Fault, ...] = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         given: dict[str, Atom] = {"user_id": self.user_id, "amount": self.amount, "ref": self.ref}
@@ -435,16 +446,12 @@ class TrackLogin:
     email: str | None = field(default=None, validator=_is_text)
 
 
-def _seconds(value: object) -> int | None:
-    return cast("int | None", rows.CRM_DASHBOARD_STATS.column("total_time_spent").atom(value))
-
-
 @define(kw_only=True, weakref_slot=False)
 class TrackTime:
     """Add to the time that a CRM user spent (service role only)."""
 
     email: str | None = field(default=None, validator=_is_text)
-    seconds: int | None = field(default=None, converter=_seconds)
+    seconds: int | None = field(default=None, validator=_is_number)
 
 
 Creation: TypeAlias = (

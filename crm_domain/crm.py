@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 
 import attrs
@@ -23,12 +24,13 @@ from .commands import Command
 from .decide import decide
 from .decision import Accepted, View
 from .errors import Conflict, Refused
-from .events import Event, IdempotencyKeyUsed
+from .events import Event, IdempotencyKeyUsed, concerned
 from .evolve import FOLDS
 from .explain import Explanation, explain
 from .ids import ANON, SERVICE, Principal, user
 from .memory import MemoryStore, rebuilt
 from .ports import Clock, IdSource, Journal, JournalEntry, Store, Tables
+from .rows import IDEMPOTENCY_KEYS
 from .rules import HARDENED, Rules
 from .schema import json_text, utc
 from .session import Session
@@ -71,6 +73,7 @@ class Crm:
     ) -> None:
         self.rules = rules
         self._store: Store = store or MemoryStore()
+        self._store.open(rules)
         self._clock = clock
         self._new_id = new_id
         self._view = View(self._store.tables, rules, new_id)
@@ -79,7 +82,7 @@ class Crm:
         self._torn = False
         self._subscribers: list[Subscriber] = []
         self._outbox: deque[JournalEntry] = deque()
-        self._delivering = threading.Lock()
+        self._delivering = False
 
     # --- who asks ---------------------------------------------------------------------------
 
@@ -119,6 +122,8 @@ class Crm:
         """
         if key is not None and not isinstance(key, str):
             raise TypeError(f"key: expected str or None, got {type(key).__name__}")
+        if key is not None and any(IDEMPOTENCY_KEYS.column("key").faults(key)):
+            raise ValueError("key: it holds a NUL character or half of a surrogate pair, which no database stores")
         if not self.rules.atomic_consume:
             return self._checked_then_executed(principal, command, key)
         with self._lock:
@@ -159,19 +164,20 @@ class Crm:
         with self._lock:
             if self._in_batch:
                 raise RuntimeError("batch: there is one already in this thread, and batches do not nest")
-            after = len(self.journal)
-            self._store.begin(many=True)
-            self._in_batch = True
             try:
+                self._store.begin(many=True)
+                self._in_batch = True
+                after = len(self.journal)
                 yield
                 self._refuse_torn()
+                upto = len(self.journal)
                 self._store.commit()
             except BaseException:
                 self._roll_back()
                 raise
             finally:
                 self._in_batch = False
-            self._publish(after)
+            self._publish(after, upto)
         self._deliver()
 
     def _refuse_torn(self) -> None:
@@ -184,12 +190,12 @@ class Crm:
         This is for those who run the service: it tells what the principal may not know, such as
         that an address exists.
         """
-        with self._lock:
+        with self._lock, self._store.reading():
             return explain(self._view, principal, command, self._now())
 
     def read(self, query: Callable[Concatenate[View, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Answer one of `crm_domain.queries` from a state in which no command is half done."""
-        with self._lock:
+        with self._lock, self._store.reading():
             return query(self._view, *args, **kwargs)
 
     # --- what happened ----------------------------------------------------------------------
@@ -229,7 +235,13 @@ class Crm:
         with self._lock:
             if self._in_batch:
                 raise RuntimeError("rebuild: not in the middle of a batch")
-            self._store.replace_tables(rebuilt(self.journal))
+            try:
+                self._store.begin(many=True)
+                self._store.replace_tables(rebuilt(self.journal))
+                self._store.commit()
+            except BaseException:
+                self._roll_back()
+                raise
             self._view = View(self._store.tables, self.rules, self._new_id)
 
     def as_of(self, *, position: int | None = None, at: datetime | None = None) -> Crm:
@@ -267,10 +279,11 @@ class Crm:
         return at if at.tzinfo is UTC else utc(at, "clock")
 
     def _check(self, principal: Principal, command: Command) -> bool:
-        try:
-            decide(self._view, principal, command, self._now())
-        except Refused:
-            return False
+        with self._store.reading():
+            try:
+                decide(self._view, principal, command, self._now())
+            except Refused:
+                return False
         return True
 
     def _checked_then_executed(self, principal: Principal, command: Command, key: str | None) -> Accepted:
@@ -288,9 +301,9 @@ class Crm:
     def _execute(self, view: View, principal: Principal, command: Command, key: str | None) -> Accepted:
         """Execute one command under the lock, in a transaction of its own unless in a batch."""
         store, alone = self._store, not self._in_batch
-        if alone:
-            store.begin(many=False)
         try:
+            if alone:
+                store.begin(many=False)
             at = self._now()
             if key is None:
                 accepted = decide(view, principal, command, at)
@@ -304,14 +317,15 @@ class Crm:
                 for event in events:
                     FOLDS[type(event)](tables, event, at)
                 self._torn = False
+            upto = len(store.journal) if self._subscribers else 0  # others may go on behind it after the commit
             if alone:
                 store.commit()
         except BaseException:
             if alone:
                 self._roll_back()
             raise
-        if alone and self._subscribers:
-            self._publish(len(store.journal) - len(events))
+        if alone and upto:
+            self._publish(upto - len(events), upto)
         return accepted
 
     def _decide_keyed(
@@ -322,6 +336,10 @@ class Crm:
         used = view.tables.idempotency_keys.get(_key_id(principal, key))
         if used is None:
             accepted = decide(view, principal, command, at)
+            accounts = [*map(concerned, accepted.events), principal.user_id]
+            first = next(filter(None, accounts), None)
+            if first is not None:
+                accepted.version = self.journal.version_of(first) + accounts.count(first)
             return accepted, (*accepted.events, _key_used(principal, key, fingerprint, accepted, at))
         if used.fingerprint == fingerprint:
             return Accepted((), replayed=True, **json.loads(str(used.answer))), ()
@@ -341,23 +359,32 @@ class Crm:
             self._view = View(self._store.tables, self.rules, self._new_id)
         self._torn = False
 
-    def _publish(self, after: int) -> None:
+    def _publish(self, after: int, upto: int) -> None:
         if self._subscribers:
-            self._outbox.extend(self.journal.entries(after=after))
+            self._outbox.extend(self.journal.entries(after=after, upto=upto))
 
     def _deliver(self) -> None:
         """Hand out what is in the outbox, one thread at a time so that the order holds."""
-        while self._outbox and self._delivering.acquire(blocking=False):
+        while self._outbox:
+            delivering = False
             try:
+                with self._lock:
+                    if not self._delivering:
+                        self._delivering = delivering = True
+                if not delivering:
+                    return
                 while self._outbox:
-                    entry = self._outbox.popleft()
-                    for subscriber in tuple(self._subscribers):
-                        try:
-                            subscriber(entry)
-                        except Exception:  # noqa: BLE001 - whatever it raises, it harms nobody else
-                            _log.exception("A subscriber failed at position %d; the event stands", entry.position)
+                    self._tell(self._outbox.popleft())
             finally:
-                self._delivering.release()
+                if delivering:
+                    self._delivering = False
+
+    def _tell(self, entry: JournalEntry) -> None:
+        for subscriber in tuple(self._subscribers):
+            try:
+                subscriber(entry)
+            except Exception:  # noqa: BLE001 - whatever it raises, it harms nobody else
+                _log.exception("A subscriber failed at position %d; the event stands", entry.position)
 
 
 _ANSWER: Final = ("id", "user_id", "credited", "affected", "version")
@@ -374,6 +401,18 @@ def _key_id(principal: Principal, key: str) -> str:
 
 def _fingerprint(command: Command) -> str:
     """Return what is the same for two commands that ask for the same, and for no others."""
-    fields = [a.name for a in attrs.fields(type(command)) if a.eq]
-    content = repr((type(command).__name__, [(name, getattr(command, name)) for name in fields]))
+    kind = type(command)
+    names = [a.name for a in attrs.fields(kind) if a.eq] if attrs.has(kind) else []
+    content = repr((kind.__name__, [(name, _one_form(getattr(command, name))) for name in names]))
     return hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()
+
+
+def _one_form(value: object) -> object:
+    """Return what prints the same for equal values: the order of keys and trailing zeros say nothing."""
+    if isinstance(value, dict):
+        return sorted((name, _one_form(item)) for name, item in value.items())
+    if isinstance(value, list):
+        return [_one_form(item) for item in value]
+    if isinstance(value, Decimal) and value.is_finite():
+        return value.normalize()
+    return value

@@ -104,5 +104,11 @@ def address(given: str | None, rules: Rules) -> Email:
 
 
 def known_address(given: str | None, rules: Rules) -> Email | None:
-    """Return the key under which an address would be stored, without judging it."""
+    """Return the key under which an address would be stored, without judging it.
+
+    Raises:
+        TypeError: It is not text.
+    """
+    if not isinstance(given, str | None):
+        raise TypeError(f"email: expected str or None, got {type(given).__name__}")
     return None if given is None else Email(normal_email(given) if rules.one_email else given)

@@ -261,6 +261,12 @@ ACCOUNT_AT: Final[dict[type[Any], int]] = {
 """Where in an event's payload the id of the person stands whom it concerns."""
 
 
+def concerned(event: Event) -> UserId | None:
+    """Return the id of the person whom *event* concerns; None if nobody."""
+    kind = type(event)
+    return cast("UserId | None", PAYLOAD_OF[kind](event)[ACCOUNT_AT[kind]])
+
+
 def from_payload(kind: type[Event], payload: Any) -> Event:
     """Put an event together again from what `PAYLOAD_OF` took apart."""
     if issubclass(kind, RowStored):

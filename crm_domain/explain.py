@@ -12,7 +12,7 @@ from .decision import Accepted, View
 from .errors import Refused
 from .events import CreditConsumed
 from .ids import Principal
-from .rows import CreditGrant
+from .rows import CREDIT_GRANTS, CreditGrant
 from .rules import SAFEGUARDS
 from .sources import SequentialIds
 
@@ -92,5 +92,6 @@ def _paying_grant(view: View, outcome: Accepted | Refused) -> CreditGrant | None
     if isinstance(outcome, Accepted):
         for event in outcome.events:
             if isinstance(event, CreditConsumed) and event.row.grant_id is not None:
-                return view.tables.credit_grants.get(event.row.grant_id)
+                grant = view.tables.credit_grants.get(event.row.grant_id)
+                return None if grant is None else CREDIT_GRANTS.public(CREDIT_GRANTS.values_of(grant))
     return None

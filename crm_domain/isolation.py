@@ -158,8 +158,8 @@ def visible_rows(tables: Tables, principal: Principal, table: Table[Any], where:
     """
     stored = tables.by_name[table.name]
     owner = "id" if table is AUTH_USERS else "user_id"
-    if table.key in where:
-        row = stored.get(where[table.key])
+    if table.key in where or (principal.is_user and owner == table.key):
+        row = stored.get(where.get(table.key, principal.user_id))
         candidates: Iterable[Any] = () if row is None else (row,)
     elif principal.is_user:
         candidates = stored.find(owner, principal.user_id)

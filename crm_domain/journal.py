@@ -28,33 +28,27 @@ class MemoryJournal:
         self._flat: list[Any] = []
         self._keys: dict[int, str] = {}
         self._version_of: dict[UserId | None, int] = {}
-        self._before_last = 0
 
     def __len__(self) -> int:
         return len(self._flat) // _SLOTS
 
-    @property
-    def length_before(self) -> int:
-        """The number of events before the last call of `append`."""
-        return self._before_last // _SLOTS
-
     def append(self, events: Sequence[Event], *, at: datetime, principal: Principal, key: str | None) -> int:
-        """Append the events of one command; return the version that the first one's account now has."""
+        """Append the events of one command; return the version that their first account now has, 0 without any."""
         flat, versions = self._flat, self._version_of
-        self._before_last = len(flat)
         first: UserId | None = None
         for event in events:
             kind = type(event)
             payload_of, account_at = _TAKEN_APART[kind]
             payload = payload_of(event)
             account = payload[account_at]
-            versions[account] = version = versions.get(account, 0) + 1
-            flat += (kind, payload, at, principal, version)
+            version = versions.get(account, 0) + 1
+            flat += (kind, payload, at, principal, version)  # at once, so that an interrupt does not cut it in two
+            versions[account] = version
             if first is None:
                 first = account
             if key is not None:
                 self._keys[len(self)] = key
-        return versions[first]
+        return 0 if first is None else versions[first]
 
     def entries(self, *, after: int = 0, upto: int | None = None) -> Iterator[JournalEntry]:
         """Yield the entries at positions above *after*, up to and with *upto*."""
@@ -81,7 +75,7 @@ class MemoryJournal:
             kind, payload, _, _, version = self._flat[(n - 1) * _SLOTS :]
             account = payload[ACCOUNT_AT[kind]]
             if version == 1:
-                del self._version_of[account]
+                self._version_of.pop(account, None)
             else:
                 self._version_of[account] = version - 1
             self._keys.pop(n, None)

@@ -8,11 +8,13 @@ garbage collector nothing. Both kinds answer the same port.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from .evolve import evolve
 from .journal import MemoryJournal
 from .ports import Journal, Tables
+from .rules import Rules
 from .schema import Atom, Index, Table, Values
 
 R = TypeVar("R")
@@ -103,32 +105,39 @@ class MemoryRows(Generic[R]):
         stored = self._stored.pop(key)
         self._leave(key, stored, self._built)
         if self.undo is not None:
-            self.undo.append((self, key, self._values(stored)))
+            self.undo.append((self, key, _DELETED))
 
     def restore(self, key: Any, before: Values | None) -> None:
-        """Bring the row of this key back to what it was; None if it was not."""
+        """Bring the row of this key, which is still there, back to what it was; None if it was not."""
         if before is None:
             self._leave(key, self._stored.pop(key), self._built)
-        elif key in self._stored:
-            self._replace(key, self._stored[key], dict(zip(self.table.by_name, before, strict=True)))
         else:
-            self.insert(before)
+            self._replace(key, self._stored[key], dict(zip(self.table.by_name, before, strict=True)))
 
     def _replace(self, key: Any, stored: Any, changes: Mapping[str, Atom]) -> None:
         concerned = [built for built in self._built if not built[1].isdisjoint(changes)]
         self._leave(key, stored, concerned)
         self._stored[key] = stored = self._changed(stored, changes)
         self._enter(key, stored, concerned)
+        self._drop_disordered(self._row(stored), concerned)
+
+    def _drop_disordered(self, row: R, indexes: Iterable[_Built]) -> None:
+        """Forget indexes where a changed row now stands last, though it was inserted before others."""
+        for built in indexes:
+            index, _, buckets = built
+            if index.order is None and type(buckets.get(getattr(row, index.columns[0]))) is list:
+                self._buckets.pop(index.name, None)
+                self._built = [other for other in self._built if other is not built]
 
     def _entries(self, name: str) -> dict[Atom, Any]:
         if name not in self._buckets:
             index = self._declared[name]
             buckets: dict[Atom, Any] = {}
-            self._buckets[name] = buckets
             built = (index, index.concerns, buckets)
             for key, stored in self._stored.items():
                 self._enter(key, stored, (built,))
             self._built.append(built)
+            self._buckets[name] = buckets  # last, so that an interrupt leaves no index half built
         return self._buckets[name]
 
     def _enter(self, key: Any, stored: Any, indexes: Iterable[_Built]) -> None:
@@ -251,6 +260,12 @@ def memory_rows(table: Table[Any]) -> MemoryRows[Any]:
     return ChangingRows(table) if table.changing else PackedRows(table)
 
 
+_DELETED: Final[Values] = ()
+"""What the undo log has for a deleted row: only the journal knows its place among the others."""
+
+_NOTHING_TO_DO: Final = nullcontext()
+
+
 class MemoryStore:
     """Tables and journal in memory.
 
@@ -265,15 +280,19 @@ class MemoryStore:
         self._length = 0
         self._undo: list[Before] | None = None
 
+    def open(self, rules: Rules) -> None:
+        """Prepare to keep a state; in memory there is nothing to prepare."""
+
     def begin(self, *, many: bool) -> None:
         """Start a transaction."""
         if many:
-            self._length = len(self.journal)
             self._log_undo([])
 
     def commit(self) -> None:
         """Keep what was done since `begin`."""
-        if self._undo is not None:
+        length, undo = len(self.journal), self._undo
+        self._undo, self._length = None, length
+        if undo is not None:
             self._log_undo(None)
 
     def rollback(self, *, torn: bool) -> None:
@@ -281,18 +300,22 @@ class MemoryStore:
         undo = self._undo
         if undo is not None:
             self._log_undo(None)
+        if undo is not None or torn:
             self.journal.truncate(self._length)
-        elif torn:
-            self.journal.truncate(self.journal.length_before)
-        if torn:
+        if torn or any(before is _DELETED for _, _, before in undo or ()):
             self.replace_tables(rebuilt(self.journal))
         else:
             for rows, key, before in reversed(undo or ()):
                 rows.restore(key, before)
 
+    def reading(self) -> AbstractContextManager[None]:
+        """Have all reads of the block see one state: `Crm` lets nobody write meanwhile."""
+        return _NOTHING_TO_DO
+
     def replace_tables(self, tables: Tables) -> None:
         """Put rebuilt *tables* in the place of the present ones."""
         self.tables = tables
+        self._length = len(self.journal)
 
     def _log_undo(self, undo: list[Before] | None) -> None:
         self._undo = undo

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
@@ -31,6 +32,7 @@ from .rows import (
     Recording,
     Resume,
 )
+from .rules import Rules
 from .schema import Atom, Table, Values
 
 Clock: TypeAlias = Callable[[], datetime]
@@ -154,7 +156,7 @@ class Journal(Protocol):
         """Return the number of events, which is the position of the last one."""
 
     def append(self, events: Sequence[Event], *, at: datetime, principal: Principal, key: str | None) -> int:
-        """Append the events of one command; return the version that the first one's account now has."""
+        """Append the events of one command; return the version that their first account now has, 0 without any."""
 
     def entries(self, *, after: int = 0, upto: int | None = None) -> Iterator[JournalEntry]:
         """Yield the entries at positions above *after*, up to and with *upto*."""
@@ -165,6 +167,9 @@ class Journal(Protocol):
 
 class Store(Protocol):
     """Where the state is: tables and journal, changed together or not at all."""
+
+    def open(self, rules: Rules) -> None:
+        """Prepare to keep a state under these rules; called once, before anything else."""
 
     @property
     def tables(self) -> Tables:
@@ -181,10 +186,16 @@ class Store(Protocol):
         """Keep what was done since `begin`, durably if the store is durable."""
 
     def rollback(self, *, torn: bool) -> None:
-        """Undo what was done since `begin`; *torn* tells that a command stopped half-way."""
+        """Undo what was done since `begin`; *torn* tells that a command stopped half-way.
+
+        Nothing happens if no transaction is going on.
+        """
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Have all reads of the block see one state; inside of a transaction, its own."""
 
     def replace_tables(self, tables: Tables) -> None:
-        """Put rebuilt *tables* in the place of the present ones."""
+        """Put rebuilt *tables* in the place of the present ones, inside of a transaction."""
 
 
 class Backend(Protocol):

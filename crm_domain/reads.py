@@ -29,7 +29,7 @@ class Select:
     where: Mapping[str, Any] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        self.table.atoms(self.where)  # fails now rather than when it is asked
+        self.where = self.table.atoms(self.where)
 
     def answer(self, crm: Crm, principal: Principal) -> list[Any]:
         """Return the rows, as *principal* sees them.
@@ -37,7 +37,9 @@ class Select:
         Raises:
             PermissionDenied: The role may not read the table at all.
         """
-        return crm.read(queries.select, principal, self.table, self.where)
+        table = self.table
+        given = {name: table.readers[table.position[name]](atom) for name, atom in self.where.items()}
+        return crm.read(queries.select, principal, table, given)
 
 
 @define(kw_only=True)

@@ -119,7 +119,7 @@ class Rules:
         hole="The document has no policy for profiles: a user may set their own balance.",
         closes="Users only read their own profile; balances move through grants and consumption alone.",
         section="Row Level Security (RLS)",
-        law="no_user_command_raises_credits",
+        law="balance_equals_granted_minus_consumed",
         module="isolation",
     )
     private_dashboard: bool = _safeguard(

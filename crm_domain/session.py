@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
 from . import commands as c
 from . import queries as q
@@ -92,6 +92,21 @@ class Session:
         return self.execute(c.Update(table=PROFILES, where=where, set={"credits_remaining": credits}))
 
     # --- queries ------------------------------------------------------------------------------
+
+    @overload
+    def select(
+        self,
+        table: Table[R],
+        where: Mapping[str, object] | None = ...,
+        *,
+        limit: int | None = ...,
+        after: R | None = ...,
+    ) -> list[R]: ...
+
+    @overload
+    def select(
+        self, table: str, where: Mapping[str, object] | None = ..., *, limit: int | None = ..., after: Any = ...
+    ) -> list[Any]: ...
 
     def select(
         self,

@@ -1,0 +1,5 @@
+"""The command line: run, explain and look up the rules."""
+
+from .app import main
+
+__all__ = ["main"]

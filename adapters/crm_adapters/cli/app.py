@@ -1,0 +1,97 @@
+"""Which commands are there, and how does each of them end?"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from crm_adapters.command_log import LogError
+
+from .explain import explain
+from .rules import rules
+from .run import run
+from .sample import sample
+
+EXIT_BUG: Final = 70
+"""crm-domain itself made a mistake (``EX_SOFTWARE`` of sysexits.h)."""
+
+EXIT_INTERRUPTED: Final = 130
+"""Ctrl-C: 128 and the number of SIGINT."""
+
+EXIT_BROKEN_PIPE: Final = 141
+"""Nobody reads the output any more: 128 and the number of SIGPIPE."""
+
+
+class LogMistake(click.ClickException):
+    """A line of a log is not a command."""
+
+    exit_code = 2
+
+
+class Commands(click.Group):
+    """The commands, each of which ends with a message and an exit code, and never with a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except LogError as error:
+            raise LogMistake(str(error)) from None
+        except KeyboardInterrupt:
+            ctx.exit(EXIT_INTERRUPTED)
+        except BrokenPipeError:
+            _close_quietly()
+            ctx.exit(EXIT_BROKEN_PIPE)
+        except OSError as error:
+            raise click.ClickException(str(error)) from None
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:  # noqa: BLE001 - the last resort: what comes here is a bug of ours
+            click.echo(_report_of(error), err=True)
+            ctx.exit(EXIT_BUG)
+
+
+def _close_quietly() -> None:
+    """Send what Python still holds for standard output nowhere, or it would complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _report_of(error: Exception) -> str:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"crm-domain: this is a bug in crm-domain, please report it with the log that shows it:\n"
+        f"  {type(error).__name__}: {error}\n  in {Path(place.filename).name}, line {place.lineno}"
+    )
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="crm-domain")
+def cli() -> None:
+    """Run, explain and look up the rules of a CRM that sells video recordings for credits.
+
+    \b
+    Try it on two weeks in the life of a small service:
+      crm-domain run --sample --summary
+      crm-domain run --sample --summary --rules seed
+      crm-domain explain --sample --line 93
+      crm-domain rules
+
+    The rules are a document's, in two readings: "seed" takes it at its word, "hardened" (the
+    default) closes each of its holes by one named safeguard.
+    """  # noqa: D301 - click takes \b for "keep these lines as they are"
+
+
+for command in (run, explain, rules, sample):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    cli(prog_name="crm-domain")

@@ -1,0 +1,190 @@
+"""An interrupt may come at any moment, and finds a command done or not done, never half done.
+
+CPython looks for signals when a function is entered and when a call returns. Each scene is executed
+again and again with a `KeyboardInterrupt` at the first of these moments in `crm_domain`, at the
+second, and so on until none is left to interrupt.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Final, Self
+
+import pytest
+from attrs import define
+
+import crm_domain
+from crm_domain import TABLES, CreateRecording, CreditPolicy, Crm, Rules, UploadResume, user
+from crm_domain.sources import label_uuid
+
+if TYPE_CHECKING:
+    from tests.domain.conftest import MakeWorld, World
+
+AMY = label_uuid("amy")
+AMYS = "amy@example.com"
+INSIDE: Final = str(Path(crm_domain.__file__).parent)
+RULES: Final = Rules(credit_policy=CreditPolicy(refund_failed_recordings=True))
+
+
+@define
+class Interruption:
+    """Raises `KeyboardInterrupt` at the moment of this number in `crm_domain`, or in what it calls."""
+
+    number: int
+    passed: int = 0
+
+    @property
+    def happened(self) -> bool:
+        return self.passed >= self.number
+
+    def __call__(self, frame: FrameType | None, event: str, _: object) -> None:
+        assert frame is not None
+        is_yield = event == "return" and frame.f_code.co_flags & inspect.CO_GENERATOR  # no call returns there
+        if event != "c_call" and not is_yield and (_is_inside(frame) or _is_inside(frame.f_back)):
+            self.passed += 1
+            if self.passed == self.number:
+                raise KeyboardInterrupt
+
+    def __enter__(self) -> Self:
+        sys.setprofile(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+
+def _is_inside(frame: FrameType | None) -> bool:
+    return frame is not None and frame.f_code.co_filename.startswith(INSIDE)
+
+
+def create_recording(world: World) -> None:
+    world.by("amy").create_recording(status="completed", duration=7)
+
+
+def upload_with_key(world: World) -> None:
+    world.crm.execute(user(AMY), UploadResume(resume_url="/cv", parsed_data=["sql"]), key="key")
+
+
+def sync(world: World) -> None:
+    world.service.sync_crm_user(user_id=label_uuid("new"), email="new@example.com", payment_details={"card": 1})
+
+
+def refund(world: World) -> None:
+    world.service.update(table="crm_recordings", where={"user_id": AMY}, set={"status": "failed"})
+
+
+def void(world: World) -> None:
+    world.service.adjust_balance(AMY, credits=1)
+
+
+def pay(world: World) -> None:
+    world.service.record_payment(user_id=AMY, amount="12.99", ref="next")
+
+
+def delete(world: World) -> None:
+    world.by("amy").delete(table="crm_recordings")
+
+
+def overlap(world: World) -> None:
+    world.crm.execute_overlapping([(user(AMY), CreateRecording())])
+
+
+def rebuild(world: World) -> None:
+    world.crm.rebuild()
+
+
+def read(world: World) -> None:
+    world.by("amy").user_data(AMYS)
+    world.service.crm_users_who_need_more_credits()
+    world.service.select("credit_grants", {"email": AMYS})
+
+
+def batch(world: World) -> None:
+    with world.crm.batch():
+        create_recording(world)
+        refund(world)
+        delete(world)
+        sync(world)
+
+
+SCENES: Final[dict[str, Callable[[World], None]]] = {
+    scene.__name__: scene
+    for scene in (
+        create_recording,
+        upload_with_key,
+        sync,
+        refund,
+        void,
+        pay,
+        delete,
+        overlap,
+        rebuild,
+        read,
+        batch,
+    )
+}
+
+
+@pytest.fixture
+def made(make_world: MakeWorld) -> Callable[[], World]:
+    """Make a small world, with every index in use."""
+
+    def make() -> World:
+        world = make_world(RULES, people=False)
+        world.regular("amy")
+        world.crm_user("amy").create_recording()
+        world.service.adjust_balance(AMY, credits=4)
+        return world
+
+    return make
+
+
+def indexes_agree(crm: Crm) -> bool:
+    """Tell whether every index finds just the rows that a look at all rows finds."""
+    for table in TABLES.values():
+        rows = crm.tables.by_name[table.name]
+        for index in table.indexes:
+            if len(index.columns) == 1:
+                for value in {getattr(row, index.columns[0]) for row in rows} - {None}:
+                    held = [r for r in rows if getattr(r, index.columns[0]) == value and index.holds(r)]
+                    found = rows.find(index.name, value)
+                    if {getattr(r, table.key) for r in found} != {getattr(r, table.key) for r in held}:
+                        return False
+    return True
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # where a generator is closed
+@pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
+def test_an_interrupt_leaves_a_command_done_or_not_done(
+    scene: Callable[[World], None], made: Callable[[], World], state_of: Callable[[Crm], object]
+) -> None:
+    """Tables, journal, versions and indexes are those from before it or after it, and it can be tried again."""
+    undisturbed = made()
+    before = state_of(undisturbed.crm)
+    scene(undisturbed)
+    after = state_of(undisturbed.crm)
+    for number in count(1):
+        world = made()
+        with suppress(KeyboardInterrupt), Interruption(number) as interruption:
+            scene(world)
+        found = state_of(world.crm)
+        assert found in (before, after), number
+        assert indexes_agree(world.crm), number
+        if found == before:
+            scene(world)
+            assert len(world.crm.journal) == len(undisturbed.crm.journal), number
+            assert indexes_agree(world.crm), number
+        heard: list[object] = []
+        world.crm.subscribe(heard.append)
+        with world.crm.batch():
+            world.service.track_view(email=AMYS)
+        assert heard == [*world.crm.journal.entries()][-1:], number
+        if not interruption.happened:
+            break
+    assert number > 10
