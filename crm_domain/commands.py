@@ -24,7 +24,7 @@ from attrs import Attribute, define, field, frozen
 from . import rows
 from .ids import UserId, is_canonical_uuid, known_user_id, row_id
 from .rows import table_named
-from .schema import DEFAULT, INT64_MAX, Atom, Column, ColumnType, Default, Fault, Json, Table, Values
+from .schema import DEFAULT, INT64_MAX, PYTHON_TYPES, Atom, Column, ColumnType, Default, Fault, Json, Table, Values
 
 AnyId: TypeAlias = str | uuid.UUID
 """A UUID in any spelling, or as `uuid.UUID`."""
@@ -50,17 +50,11 @@ def _picker(positions: list[int]) -> Callable[[Values], tuple[str, ...]]:
 
 def _plan(table: Table[Any], types: tuple[type, ...]) -> _Plan | None:
     """Return the plan for these column types; None if some value has to be converted first."""
-    plain = {
-        ColumnType.TEXT: str,
-        ColumnType.UUID: str,
-        ColumnType.INTEGER: int,
-        ColumnType.BIGINT: int,
-        ColumnType.BOOLEAN: bool,
-        ColumnType.TIMESTAMPTZ: datetime,
-    }
     nothing = (type(None), Default)
     for column, kind in zip(table.columns, types, strict=True):
-        if not (kind is type(None) or kind is plain.get(column.type) or (kind is Default and _may_be_default(column))):
+        if not (
+            kind is type(None) or kind is PYTHON_TYPES.get(column.type) or (kind is Default and _may_be_default(column))
+        ):
             return None
     given = [(n, c) for n, (c, t) in enumerate(zip(table.columns, types, strict=True)) if t not in nothing]
     return _Plan(
@@ -362,8 +356,8 @@ def _amount(value: object) -> Decimal | None:
         raise ValueError(f"amount: {value!r} is not a decimal number") from None
 
 
-def _payment_id(value: AnyId | Default) -> str | Default:
-    return value if value is DEFAULT else row_id(value)
+def _payment_id(value: AnyId | None | Default) -> str | None | Default:
+    return value if value is None or value is DEFAULT else row_id(value)
 
 
 @define(kw_only=True, weakref_slot=False)
@@ -381,11 +375,13 @@ class RecordPayment:
     user_id: UserId | None = field(default=None, converter=_person)
     amount: Decimal | None = field(default=None, converter=_amount)
     ref: str | None = field(default=None, validator=_is_text)
-    id: str | Default = field(default=DEFAULT, converter=_payment_id)
+    id: str | None | Default = field(default=DEFAULT, converter=_payment_id)
     faults: tuple[Fault, ...] = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         given: dict[str, Atom] = {"user_id": self.user_id, "amount": self.amount, "ref": self.ref}
+        if self.id is None:
+            given["id"] = None
         self.faults = tuple(f for name, value in given.items() for f in rows.PAYMENTS.column(name).faults(value))
 
 

@@ -66,14 +66,10 @@ def explain(view: View, principal: Principal, command: Command, at: datetime) ->
         safeguards=tuple(
             name
             for name in SAFEGUARDS
-            if _signature(_outcome(_flipped(view, name), principal, command, at)) != _signature(outcome)
+            if _signature(_outcome(evolve(view, rules=view.rules.flipped(name)), principal, command, at))
+            != _signature(outcome)
         ),
     )
-
-
-def _flipped(view: View, name: str) -> View:
-    rules = view.rules
-    return evolve(view, rules=rules.without(name) if getattr(rules, name) else rules.having(name))
 
 
 def _outcome(view: View, principal: Principal, command: Command, at: datetime) -> Accepted | Refused:

@@ -52,7 +52,7 @@ def decide_payment(view: View, principal: Principal, command: RecordPayment, at:
                 section=_SECTION,
             )
         return Accepted((), known.id, credited=False)
-    payment_id = RowId(view.new_id() if command.id is DEFAULT else command.id)
+    payment_id = RowId(view.new_id() if command.id is DEFAULT else str(command.id))
     if payment_id in tables.payments:
         raise UniqueViolation("A payment has this id already.", table=PAYMENTS.name, column="id", section=_SECTION)
     if user_id not in tables.profiles:

@@ -236,6 +236,14 @@ class Rules:
         """
         return self._set(names, on=False)
 
+    def flipped(self, name: str) -> Rules:
+        """Return these rules with one safeguard the other way.
+
+        Raises:
+            ValueError: There is no safeguard of this name.
+        """
+        return self.without(name) if name in self.safeguards else self.having(name)
+
     def _set(self, names: Iterable[str], *, on: bool) -> Rules:
         changes: dict[str, Any] = dict.fromkeys(_checked(names), on)
         return attrs.evolve(self, **changes)

@@ -52,7 +52,7 @@ class ColumnType(Enum):
     NUMERIC = "numeric(12,2)"
 
 
-_PYTHON_TYPES: Final[dict[ColumnType, type]] = {
+PYTHON_TYPES: Final[dict[ColumnType, type]] = {
     ColumnType.TEXT: str,
     ColumnType.UUID: str,
     ColumnType.INTEGER: int,
@@ -61,6 +61,7 @@ _PYTHON_TYPES: Final[dict[ColumnType, type]] = {
     ColumnType.TIMESTAMPTZ: datetime,
     ColumnType.NUMERIC: Decimal,
 }
+"""The type of a column's atoms, where they are not made from something else as JSON is."""
 
 
 class Default(Enum):
@@ -115,9 +116,11 @@ class Column:
             return uuid_text(value, self.name)
         if self.type is ColumnType.JSONB:
             return json_text(value, self.name)
-        wanted = _PYTHON_TYPES[self.type]
+        wanted = PYTHON_TYPES[self.type]
         if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
             raise TypeError(f"{self.name}: expected {wanted.__name__} or None, got {type(value).__name__}")
+        if isinstance(value, Decimal) and value.is_snan():
+            raise ValueError(f"{self.name}: a signalling NaN cannot be compared with anything")
         return utc(value, self.name) if isinstance(value, datetime) else cast("Atom", value)
 
     def faults(self, value: Atom) -> Iterator[Fault]:

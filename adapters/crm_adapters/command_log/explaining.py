@@ -66,7 +66,7 @@ def explained_read(store: Store, rules: Rules, principal: Principal, read: Read)
         safeguards=tuple(
             name
             for name in SAFEGUARDS
-            if _signature(_answer(store, _flipped(rules, name), principal, read)) != _signature(answer)
+            if _signature(_answer(store, rules.flipped(name), principal, read)) != _signature(answer)
         ),
     )
 
@@ -80,7 +80,3 @@ def _answer(store: Store, rules: Rules, principal: Principal, read: Read) -> Any
 
 def _signature(answer: Any) -> object:
     return answer.signature if isinstance(answer, Refused) else answer
-
-
-def _flipped(rules: Rules, name: str) -> Rules:
-    return rules.without(name) if getattr(rules, name) else rules.having(name)

@@ -1,0 +1,288 @@
+"""What an update changes, and what a delete takes with it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from crm_domain import (
+    HARDENED,
+    SEED,
+    TABLES,
+    CheckViolation,
+    Conflict,
+    ForeignKeyViolation,
+    PermissionDenied,
+    RlsViolation,
+    UniqueViolation,
+)
+from crm_domain.rows import CRM_TABLES, REGULAR_TABLES
+from crm_domain.sources import label_uuid
+
+if TYPE_CHECKING:
+    from tests.domain.conftest import MakeWorld, World
+
+AMY, BOB, CAT, RITA, NO_ROW = map(label_uuid, ("amy", "bob", "cat", "rita", "no row"))
+AMYS, BOBS = "amy@example.com", "bob@example.com"
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+# --- update ---------------------------------------------------------------------------------
+
+
+def test_an_update_changes_the_columns_that_are_set(world: World) -> None:
+    """And ``updated_at``, to the model's time; all else stays."""
+    before = world.one("crm_recordings", user_id=AMY)
+    world.clock.advance(timedelta(hours=1))
+    changes: dict[str, Any] = {"video_url": "/2.mp4", "duration": 7, "recording_date": NOON, "transcription": None}
+    accepted = world.by("amy").update(table="crm_recordings", where={"id": before.id}, set=changes)
+    assert (accepted.affected, accepted.id) == (1, None)
+    after = world.one("crm_recordings", user_id=AMY)
+    assert after == attrs.evolve(before, updated_at=world.clock.now, **changes)
+
+
+@pytest.mark.parametrize("moment", [NOON, None])
+def test_updated_at_may_be_chosen(moment: datetime | None, world: World) -> None:
+    """As SQL lets one."""
+    world.by("amy").update(table="crm_recordings", set={"updated_at": moment})
+    assert world.one("crm_recordings", user_id=AMY).updated_at == moment
+
+
+def test_the_main_table_has_no_updated_at(world: World) -> None:
+    """So only what is set changes."""
+    accepted = world.service.update(table="crm_users", where={"email": AMYS}, set={"payment_details": {"a": [1]}})
+    (event,) = accepted.events
+    assert event.changes == (("payment_details", '{"a":[1]}'),)  # type: ignore[union-attr]
+    assert world.one("crm_users", email=AMYS).payment_details == {"a": [1]}
+
+
+def test_an_update_may_change_many_rows(world: World) -> None:
+    """One event for each, in one command, and the number of them in the answer."""
+    accepted = world.service.update(table="crm_recordings", where={"status": "processing"}, set={"duration": 7})
+    assert accepted.affected == 3
+    assert [type(event).__name__ for event in accepted.events] == ["RowUpdated"] * 3
+    assert [row.duration for row in world.service.select("crm_recordings")] == [7, 7, 7]
+
+
+def test_an_update_of_many_is_all_or_nothing(world: World) -> None:
+    """One row that cannot be changed so keeps the others from it."""
+    world.by("bob").update(table="crm_recordings", set={"status": "completed"})
+    with pytest.raises(CheckViolation):
+        world.service.update(table="crm_recordings", set={"video_url": "/2.mp4"})
+    assert {row.video_url for row in world.service.select("crm_recordings")} == {"https://example.com/1.mp4"}
+
+
+def test_who_changed_a_row_is_in_the_event(world: World) -> None:
+    """Its own user, or the service."""
+    for session, by_owner in ((world.by("amy"), True), (world.service, False)):
+        (event,) = session.update(table="crm_resumes", where={"user_id": AMY}, set={"resume_name": "x"}).events
+        assert event.by_owner is by_owner  # type: ignore[union-attr]
+        assert event.user_id == AMY  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("table", [t.name for t in (*CRM_TABLES, *REGULAR_TABLES)] + ["profiles"])
+def test_keys_never_change(table: str, world: World) -> None:
+    """A key that is set to what it is, is not changed."""
+    (row, *_) = world.service.select(table)
+    key = TABLES[table].key
+    same, other = getattr(row, key), "new@example.com" if key == "email" else NO_ROW
+    assert world.service.update(table=table, where={key: same}, set={key: same}).affected == 1
+    with pytest.raises(CheckViolation, match="never changes") as refused:
+        world.service.update(table=table, where={key: same}, set={key: other})
+    assert refused.value.column == key
+
+
+def test_an_owner_column_that_is_set_to_what_it_is_is_not_changed(world: World) -> None:
+    """By the service; a user may not name it at all, as with a privilege on columns."""
+    same = {"user_id": AMY, "email": AMYS}
+    assert world.service.update(table="crm_recordings", where={"user_id": AMY}, set=same).affected == 1
+    for name, value in same.items():
+        with pytest.raises(PermissionDenied, match="leave it out"):
+            world.by("amy").update(table="crm_recordings", set={name: value})
+
+
+def test_in_the_seed_the_service_may_move_a_row(make_world: MakeWorld) -> None:
+    """To whoever there is."""
+    world = make_world(SEED)
+    where = {"id": label_uuid("crm_resumes of amy")}
+    assert world.service.update(table="crm_resumes", where=where, set={"user_id": CAT, "email": BOBS}).affected == 1
+    moved = world.one("crm_resumes", **where)
+    assert (moved.user_id, moved.email) == (CAT, BOBS)
+    assert label_uuid("crm_resumes of amy") in [row.id for row in world.by("cat").resumes()]
+    world.service.update(table="crm_resumes", where=where, set={"user_id": None, "email": None})
+    for changes in ({"user_id": NO_ROW}, {"email": "nobody@example.com"}):
+        with pytest.raises(ForeignKeyViolation):
+            world.service.update(table="crm_resumes", where=where, set=changes)
+
+
+def test_in_the_seed_nobody_gives_a_row_away(make_world: MakeWorld) -> None:
+    """The policy looks at the new row as well."""
+    with pytest.raises(RlsViolation):
+        make_world(SEED).by("amy").update(table="crm_resumes", set={"user_id": BOB})
+
+
+def test_a_primary_resume_may_be_set_to_what_it_is(world: World) -> None:
+    """It is not its own second."""
+    assert world.by("amy").update(table="crm_resumes", set={"is_primary": True}).affected == 1
+
+
+def test_one_update_may_not_make_two_primary(world: World) -> None:
+    """Neither where there was none, nor beside the one there is."""
+    amy = world.by("amy")
+    amy.upload_resume(resume_url="/2")
+    amy.update(table="crm_resumes", set={"is_primary": False})
+    with pytest.raises(UniqueViolation, match="primary"):
+        amy.update(table="crm_resumes", set={"is_primary": True})
+    assert amy.update(table="crm_resumes", where={"resume_url": "/2"}, set={"is_primary": True}).affected == 1
+    with pytest.raises(UniqueViolation, match="primary"):
+        amy.update(table="crm_resumes", where={"is_primary": False}, set={"is_primary": True})
+
+
+def test_one_update_may_make_one_primary_for_each(world: World) -> None:
+    """At most one per user, not in all."""
+    world.service.update(table="crm_resumes", set={"is_primary": False})
+    assert world.service.update(table="crm_resumes", set={"is_primary": True}).affected == 3
+
+
+def test_without_immutable_owner_a_second_primary_may_not_be_moved_in(make_world: MakeWorld) -> None:
+    """Whichever column brings it about."""
+    world = make_world(HARDENED.without("immutable_owner"))
+    where = {"id": label_uuid("crm_resumes of amy")}
+    with pytest.raises(UniqueViolation, match="primary"):
+        world.service.update(table="crm_resumes", where=where, set={"user_id": BOB, "email": BOBS})
+    assert world.service.update(table="crm_resumes", where=where, set={"is_primary": False, "user_id": BOB}).affected
+
+
+def test_two_people_cannot_have_one_row_of_the_main_table(make_world: MakeWorld) -> None:
+    """In the seed, the service may give it to somebody who has none."""
+    world = make_world(SEED)
+    with pytest.raises(UniqueViolation):
+        world.service.update(table="crm_users", where={"email": AMYS}, set={"user_id": BOB})
+    assert world.service.update(table="crm_users", where={"email": AMYS}, set={"user_id": RITA}).affected == 1
+    assert world.by("rita").is_crm_user() is True
+
+
+def test_a_row_of_the_main_table_takes_its_persons_balance(make_world: MakeWorld) -> None:
+    """Who is given it must have the balance that it shows."""
+    world = make_world(SEED)
+    world.service.adjust_balance(RITA, credits=5)
+    with pytest.raises(Conflict):
+        world.service.update(table="crm_users", where={"email": AMYS}, set={"user_id": RITA})
+    both = {"user_id": RITA, "credits_remaining": 5}
+    assert world.service.update(table="crm_users", where={"email": AMYS}, set=both).affected == 1
+
+
+def test_the_mirror_may_be_set_to_the_balance_only(world: World) -> None:
+    """Never alone; where it is the balance already, that is no change."""
+    with pytest.raises(Conflict, match=r"balance in profiles, which is 3: set profiles\.credits_remaining instead"):
+        world.service.update(table="crm_users", where={"email": AMYS}, set={"credits_remaining": 4})
+    assert world.service.update(table="crm_users", where={"email": AMYS}, set={"credits_remaining": 3}).affected == 1
+
+
+def test_a_mirror_that_a_user_bent_can_be_set_right_and_need_not_be(make_world: MakeWorld) -> None:
+    """In the seed: the service may change other columns, and set the mirror to the balance."""
+    world = make_world(SEED)
+    world.by("amy").update(table="crm_users", set={"credits_remaining": 100})
+    assert world.service.deactivate(AMYS).affected == 1
+    assert world.service.update(table="crm_users", where={"email": AMYS}, set={"credits_remaining": 3}).affected == 1
+    assert world.one("crm_users", email=AMYS).credits_remaining == 3
+
+
+def test_a_profile_that_a_user_sets_is_mirrored(make_world: MakeWorld) -> None:
+    """In the seed: "When credits change in profiles: automatically sync"."""
+    world = make_world(SEED)
+    world.by("amy").update(table="profiles", set={"credits_remaining": 100})
+    assert world.one("crm_users", email=AMYS).credits_remaining == 100
+
+
+def test_an_adjustment_may_come_with_other_columns(world: World) -> None:
+    """The difference goes through the ledger, the rest is an ordinary change."""
+    changes = {"credits_remaining": 5, "created_at": NOON}
+    accepted = world.service.update(table="profiles", where={"user_id": AMY}, set=changes)
+    assert [type(event).__name__ for event in accepted.events] == ["CreditGranted", "RowUpdated"]
+    profile = world.one("profiles", user_id=AMY)
+    assert (profile.credits_remaining, profile.created_at) == (5, NOON)
+
+
+@pytest.mark.parametrize("safe", [True, False])
+def test_a_recording_may_be_given_another_job_request(make_world: MakeWorld, *, safe: bool) -> None:
+    """One's own, or none; under ``same_owner_reference`` no other's."""
+    world = make_world(HARDENED if safe else HARDENED.without("same_owner_reference"))
+    amy = world.by("amy")
+    job = amy.create_job_request().id
+    for own in (job, None):
+        amy.update(table="crm_recordings", set={"job_request_id": own})
+        assert amy.recordings()[0].job_request_id == own
+    theirs = {"job_request_id": label_uuid("crm_job_requests of bob")}
+    if safe:
+        with pytest.raises(ForeignKeyViolation):
+            amy.update(table="crm_recordings", set=theirs)
+    else:
+        assert amy.update(table="crm_recordings", set=theirs).affected == 1
+
+
+def test_a_video_is_fixed_once_the_recording_was_completed(world: World) -> None:
+    """For good, even if it is not completed any more; it may be set to what it is."""
+    amy = world.by("amy")
+    amy.update(table="crm_recordings", set={"status": "completed", "video_url": "/2.mp4"})
+    amy.update(table="crm_recordings", set={"status": "processing"})
+    with pytest.raises(CheckViolation, match="is fixed since"):
+        amy.update(table="crm_recordings", set={"video_url": "/3.mp4"})
+    assert amy.update(table="crm_recordings", set={"video_url": "/2.mp4", "thumbnail_url": "/2.png"}).affected == 1
+
+
+# --- delete ---------------------------------------------------------------------------------
+
+
+def test_a_delete_takes_the_rows_that_meet_its_condition(world: World) -> None:
+    """And are one's own; the answer is their number."""
+    for _ in range(2):
+        world.by("amy").upload_resume(resume_url="/other", file_type="pdf")
+    accepted = world.by("amy").delete(table="crm_resumes", where={"file_type": "pdf"})
+    assert (accepted.affected, accepted.id) == (2, None)
+    assert [type(event).__name__ for event in accepted.events] == ["RowDeleted"] * 2
+    assert [row.resume_url for row in world.by("amy").resumes()] == ["https://example.com/cv.pdf"]
+
+
+def test_a_delete_that_finds_nothing_is_accepted(world: World) -> None:
+    """0 rows."""
+    assert world.by("amy").delete(table="crm_resumes", where={"file_type": "odt"}).affected == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "column"),
+    [
+        ("crm_job_requests", {"user_id": AMY}, "id"),
+        ("job_requests", {"user_id": RITA}, "id"),
+        ("crm_users", {"email": AMYS}, "email"),
+        ("profiles", {"user_id": AMY}, "user_id"),
+    ],
+)
+def test_a_row_that_another_names_cannot_be_deleted(
+    table: str, where: dict[str, Any], column: str, world: World
+) -> None:
+    """The service neither: the document gives no ON DELETE, and says so in every direction."""
+    with pytest.raises(ForeignKeyViolation, match="still refers to this row") as refused:
+        world.service.delete(table=table, where=where)
+    assert refused.value.column == column
+
+
+def test_a_user_may_be_taken_apart(world: World) -> None:
+    """What refers to a row first; the person, the profile and the ledger stay."""
+    for table in ("crm_recordings", "crm_job_requests", "crm_resumes", "crm_dashboard_stats", "crm_users"):
+        assert world.service.delete(table=table, where={"email": AMYS}).affected == 1
+    assert world.by("amy").is_crm_user() is False
+    assert world.balance_of("amy") == 3
+    assert world.service.select("auth.users", {"id": AMY}) != []
+    assert world.by("amy").create_regular_job_request().id is not None
+
+
+def test_a_key_that_was_deleted_may_be_used_again(world: World) -> None:
+    """It names another row then."""
+    amy = world.by("amy")
+    job = amy.create_job_request(job_title="old").id
+    amy.delete(table="crm_job_requests", where={"id": job})
+    assert amy.create_job_request(id=job, job_title="new").id == job
+    assert world.one("crm_job_requests", id=job).job_title == "new"
