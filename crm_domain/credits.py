@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import count
 from typing import Any
 
 from .errors import InsufficientCredits
@@ -35,12 +34,9 @@ def grant_to_pay(tables: Tables, user_id: UserId | None) -> CreditGrant | None:
 
 def consumption_of(tables: Tables, table: Table[Any], recording_id: Atom) -> CreditConsumption | None:
     """Return what paid for a stored recording: the latest consumption of its table under its id."""
-    found = None
-    for number in count(1):
-        entry = tables.credit_consumptions.get(_consumption_id(table, recording_id, number))
-        if entry is None:
-            break
-        found = entry
+    found, number = None, 1
+    while (entry := tables.credit_consumptions.get(_consumption_id(table, recording_id, number))) is not None:
+        found, number = entry, number + 1
     return found
 
 

@@ -366,18 +366,17 @@ class Crm:
     def _deliver(self) -> None:
         """Hand out what is in the outbox, one thread at a time so that the order holds."""
         while self._outbox:
-            delivering = False
+            mine = False
             try:
                 with self._lock:
-                    if not self._delivering:
-                        self._delivering = delivering = True
-                if not delivering:
-                    return
-                while self._outbox:
+                    mine, self._delivering = not self._delivering, True
+                while mine and self._outbox:
                     self._tell(self._outbox.popleft())
             finally:
-                if delivering:
+                if mine:
                     self._delivering = False
+            if not mine:
+                return
 
     def _tell(self, entry: JournalEntry) -> None:
         for subscriber in tuple(self._subscribers):

@@ -41,8 +41,7 @@ class Explanation:
             lines.append(f"  {refusal.message}")
             if refusal.safeguard is not None:
                 lines.append(f"  rule: the safeguard {refusal.safeguard}")
-            if refusal.section is not None:
-                lines.append(f"  section: {refusal.section}")
+            lines.append(f"  section: {refusal.section}")
         else:
             assert self.accepted is not None
             happened = ", ".join(type(event).__name__ for event in self.accepted.events)

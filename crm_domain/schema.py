@@ -74,6 +74,7 @@ class Default(Enum):
 
 
 DEFAULT: Final = Default.DEFAULT
+"""Stands for an id, a time or an owner that was not given: the model makes the first two, the third is who asks."""
 
 
 @frozen(kw_only=True)

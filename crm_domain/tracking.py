@@ -43,13 +43,11 @@ def decide_tracking(
 def _event(
     command: TrackView | TrackLogin | TrackTime, stats: CrmDashboardStats, seconds: int
 ) -> ViewTracked | LoginTracked | TimeTracked:
-    match command:
-        case TrackView():
-            return ViewTracked(stats.user_id, stats.email)
-        case TrackLogin():
-            return LoginTracked(stats.user_id, stats.email)
-        case TrackTime():
-            return TimeTracked(stats.user_id, stats.email, seconds)
+    if isinstance(command, TrackView):
+        return ViewTracked(stats.user_id, stats.email)
+    if isinstance(command, TrackLogin):
+        return LoginTracked(stats.user_id, stats.email)
+    return TimeTracked(stats.user_id, stats.email, seconds)
 
 
 def _refuse_seconds(seconds: int, total: int) -> None:

@@ -106,7 +106,7 @@ def _unearned_grants(state: State) -> Iterator[str]:
         if grant.source == "initial" and grant.credits != policy.initial_credits:
             yield f"credit_grants {grant.id}: {grant.credits} initial credits, expected {policy.initial_credits}"
         if (grant.source == "payment") != _is_for_payment(state, grant):
-            yield f"credit_grants {grant.id}: a {grant.source} for payment {grant.payment_id} of {grant.user_id}"
+            yield f"credit_grants {grant.id}: its source is {grant.source!r}, its payment {grant.payment_id}"
     for payment in state.tables.payments:
         earned = policy.credits_per_payment if payment.amount == policy.price else 0
         if (payment.credits, paid_out[payment.id]) != (earned, earned):

@@ -68,16 +68,25 @@ def no_user_command_raises_credits(step: Step) -> Iterator[str]:
 @of_step(8, section="Row Level Security (RLS)")
 def reads_see_only_own_rows(step: Step) -> Iterator[str]:
     """A user reads their own rows, all of them and no others; nobody in particular reads nothing."""
-    if step.principal.role is Role.SERVICE or isinstance(step.outcome, Refused):
+    if step.principal.role is Role.SERVICE or not isinstance(step.command, Select | GetDashboard):
         return
-    if isinstance(step.command, Select):
+    is_hidden = isinstance(step.command, Select) and step.command.table.name in _HIDDEN
+    if isinstance(step.outcome, Refused) == (step.principal.role is Role.USER and not is_hidden):
+        yield f"{_said(step)}, expected the opposite"
+    elif isinstance(step.command, Select):
         yield from _wrong_rows(step, step.principal.user_id)
-    elif isinstance(step.command, GetDashboard):
+    else:
         yield from _wrong_dashboard(step, step.principal.user_id)
+
+
+_HIDDEN: Final = frozenset({rows.AUTH_USERS.name, rows.IDEMPOTENCY_KEYS.name})
+"""Tables that only the service reads."""
 
 
 def _wrong_rows(step: Step, owner: UserId | None) -> Iterator[str]:
     """Yield what an answered select has too much or too little; an owner of None may see every row."""
+    if isinstance(step.outcome, Refused):
+        return
     select = step.command
     assert isinstance(select, Select)
     assert isinstance(step.outcome, list)
@@ -95,6 +104,9 @@ def _wrong_rows(step: Step, owner: UserId | None) -> Iterator[str]:
 
 
 def _wrong_dashboard(step: Step, owner: UserId | None) -> Iterator[str]:
+    """Yield how an answer differs from the dashboard; an owner of None may see everybody's."""
+    if isinstance(step.outcome, Refused):
+        return
     get, tables = step.command, step.after.tables
     assert isinstance(get, GetDashboard)
     key: Any = _normal(get.email) if get.email is not None and step.after.rules.one_email else get.email
@@ -137,9 +149,8 @@ def provisioning_is_idempotent(step: Step) -> Iterator[str]:
 
 def _account(state: State, email: str | None) -> rows.CrmUser | None:
     """Return the CRM user whom this address, in any spelling, means."""
-    if email is None:
-        return None
-    return next((user for user in state.tables.crm_users if _normal(user.email) == _normal(email)), None)
+    wanted = _normal(email or "")
+    return next((user for user in state.tables.crm_users if _normal(user.email) == wanted), None)
 
 
 def _changed_by_resync(step: Step, known: rows.CrmUser) -> Iterator[str]:

@@ -14,7 +14,7 @@ It needs the extra ``testing`` (hypothesis); `crm_domain` itself does not.
 
 from .counterexamples import counterexample
 from .histories import History, Lines, Recorder, assert_lawful, broken_laws, run, violations
-from .interference import interference
+from .interference import interference, looks
 from .machine import LawsMachine
 from .people import AMY, BOB, CAL, DAN, LABELS, PEOPLE, Person
 from .sequences import command_sequences, overlaps
@@ -39,6 +39,7 @@ __all__ = [
     "counterexample",
     "emails",
     "interference",
+    "looks",
     "overlaps",
     "people",
     "principals",

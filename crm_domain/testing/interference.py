@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any, assert_never
+from typing import Any
 
 import attrs
 
 from crm_domain import commands as c
-from crm_domain.command_log import LOG_TABLES, LogLine
+from crm_domain.command_log import LogLine
 from crm_domain.ids import SERVICE, Principal, normal_email
 from crm_domain.laws import RunLaw, law_named
 from crm_domain.reads import GetDashboard, Select
-from crm_domain.rows import CREDIT_CONSUMPTIONS, CREDIT_GRANTS
+from crm_domain.rows import TABLES
 from crm_domain.rules import HARDENED, Rules
 
 from .histories import Lines, run
@@ -42,7 +42,7 @@ def interference(lines: Lines, observer: Person, rules: Rules = HARDENED) -> lis
     law = law_named("noninterference")
     assert isinstance(law, RunLaw)
     told, others = separated(lines, observer)
-    told = Lines((*told, *_looks(observer)))
+    told = Lines((*told, *looks(observer.principal)))
     one, other = run(told, rules), run(told, rules, without=others)
     return list(law.check(one.steps, other.steps, observer.principal))
 
@@ -76,24 +76,12 @@ def concern_of(line: LogLine, observer: Person) -> Concern:
 
 def _named(line: LogLine) -> Iterator[str]:
     """Yield the ids and addresses of those whose rows a request of the service is about."""
-    request = line.request
-    match request:
-        case c.Update() | c.Delete() | Select():
-            owner: Any = request.where
-        case c.RecordPayment():
-            owner = {"user_id": request.user_id}
-        case c.TrackView() | c.TrackLogin() | c.TrackTime() | GetDashboard():
-            owner = {"email": request.email}
-        case c.RegisterUser() | c.SyncCrmUser():
-            owner = {"user_id": request.user_id, "email": request.email}
-        case c.CreateRow():
-            owner = {"user_id": request.user_id, "email": getattr(request, "email", None)}
-        case _:
-            assert_never(request)
-    if isinstance(owner.get("user_id"), str):
-        yield owner["user_id"]
-    if isinstance(owner.get("email"), str):
-        yield normal_email(owner["email"])
+    request: Any = line.request
+    named = request.where if isinstance(request, c.Update | c.Delete | Select) else attrs.asdict(request, recurse=False)
+    if isinstance(named.get("user_id"), str):
+        yield named["user_id"]
+    if isinstance(named.get("email"), str):
+        yield normal_email(named["email"])
 
 
 def _choices(line: LogLine) -> Iterator[object]:
@@ -105,10 +93,9 @@ def _choices(line: LogLine) -> Iterator[object]:
         yield from (("ref", request.ref), ("payment", request.id))
 
 
-def _looks(observer: Person) -> Iterator[LogLine]:
+def looks(principal: Principal) -> Iterator[LogLine]:
     """Yield requests to see all that there is to see."""
-    principal: Principal = observer.principal
-    for table in (*LOG_TABLES, CREDIT_GRANTS, CREDIT_CONSUMPTIONS):
+    for table in TABLES.values():
         yield LogLine(principal, Select(table=table))
     for person in PEOPLE:
         yield LogLine(principal, GetDashboard(email=person.email))

@@ -105,11 +105,10 @@ class LawsMachine(RuleBasedStateMachine):
         where, changes = {"user_id": person.user_id}, {"is_active": active}
         self._ask(SERVICE, c.Update(table=rows.CRM_USERS, where=where, set=changes))
 
-    @rule(lines=requests().map(lambda line: Lines([line])) | overlaps().map(Lines))
+    @rule(lines=requests().map(lambda line: Lines([line])) | overlaps().filter(bool).map(Lines))
     def ask(self, lines: Lines) -> None:
         """Somebody asks for anything, or for several things at once."""
-        if lines:
-            self.recorder.ask(*lines)
+        self.recorder.ask(*lines)
 
     @invariant()
     def laws_hold(self) -> None:

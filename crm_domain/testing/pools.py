@@ -74,7 +74,7 @@ def _good(table: Table[Any], column: Column) -> tuple[Any, ...]:
             return (LATER, EARLIER)
         case ColumnType.JSONB:
             return ({"a": [1]}, "a")
-        case ColumnType.NUMERIC:
+        case _:  # an amount
             return (Decimal("12.99"),)
 
 
@@ -94,23 +94,25 @@ def _odd(column: Column) -> tuple[Any, ...]:
             return (None,)
 
 
-_TELLING: Final = {
-    rows.CRM_USERS.name: ("is_active",),
-    rows.PROFILES.name: ("credits_remaining",),
-    rows.CRM_RECORDINGS.name: ("status", "video_url"),
-    rows.RECORDINGS.name: ("status", "video_url"),
-    rows.CRM_RESUMES.name: ("is_primary",),
-    rows.RESUMES.name: ("is_primary",),
-    rows.CRM_DASHBOARD_STATS.name: ("total_recordings", "total_views"),
+_OF_RECORDINGS: Final = [("status", "completed"), ("video_url", "a"), ("video_url", "b"), ("status", "failed")]
+_OF_RESUMES: Final = [("is_primary", True), ("is_primary", True), ("is_primary", False)]
+_TELLING: Final[dict[str, Pairs]] = {
+    rows.CRM_USERS.name: [("is_active", False), ("is_active", True)],
+    rows.PROFILES.name: [("credits_remaining", credits_) for credits_ in (0, 1, 5)],
+    rows.CRM_RECORDINGS.name: _OF_RECORDINGS,
+    rows.RECORDINGS.name: _OF_RECORDINGS,
+    rows.CRM_RESUMES.name: _OF_RESUMES,
+    rows.RESUMES.name: _OF_RESUMES,
+    rows.CRM_DASHBOARD_STATS.name: [("total_views", 1), ("total_recordings", 0), ("total_time_spent", 5)],
 }
-"""Columns on which rules depend: they come more often."""
+"""What rules depend on: it comes more often."""
 
 
 def _contents(table: Table[Any]) -> tuple[Pairs, ...]:
     columns = [column for column in table.columns if not column.owner and not column.key]
     good = [(column.name, value) for column in columns for value in _good(table, column)]
     odd = [(column.name, value) for column in columns for value in _odd(column)]
-    telling = [(name, value) for name, value in good if name in _TELLING.get(table.name, ())] or good
+    telling = _TELLING.get(table.name, good)
     return (telling, telling, telling, telling, good, good, odd)
 
 

@@ -79,13 +79,14 @@ _BLOCKS: Final = (*(st.lists(requests(kinds), max_size=10) for kinds in _THEMES)
 
 def _beginning() -> tuple[LogLine, ...]:
     asked: list[Asked] = []
-    for person, job, recording, resume in zip((AMY, BOB), JOB_REQUESTS, RECORDINGS, RESUMES, strict=False):
+    ids = zip((AMY, BOB), JOB_REQUESTS, RECORDINGS, RESUMES, ("completed", "processing"), strict=False)
+    for person, job, recording, resume, status in ids:
         own: dict[str, Any] = {"user_id": person.user_id, "email": person.email}
         asked += [
             (SERVICE, c.SyncCrmUser(**own)),
             (person.principal, c.CreateJobRequest(id=id_named(job), **own)),
-            (person.principal, c.CreateRecording(id=id_named(recording), **own)),
-            (person.principal, c.UploadResume(id=id_named(resume), resume_url="a", **own)),
+            (person.principal, c.CreateRecording(id=id_named(recording), video_url="a", status=status, **own)),
+            (person.principal, c.UploadResume(id=id_named(resume), resume_url="a", is_primary=True, **own)),
         ]
     regular: dict[str, Any] = {"user_id": CAL.user_id}
     asked += [

@@ -95,6 +95,18 @@ def test_rows_stay_in_the_order_of_their_insertion(world: World) -> None:
     assert order() == before
 
 
+def test_a_batch_that_was_undone_is_over(world: World, state_of: Callable[[Crm], object]) -> None:
+    """What is refused after it undoes only itself, not what was kept meanwhile."""
+    with pytest.raises(UndoneError):
+        in_a_batch(world, record, apply, undo)
+    record(world)
+    after = state_of(world.crm)
+    world.service.adjust_balance(AMY, credits=2)
+    with pytest.raises(Refused):
+        world.by("amy").create_job_request(id=label_uuid("crm_job_requests of bob"))
+    assert state_of(world.crm) == after
+
+
 def test_a_refusal_that_nobody_catches_undoes_the_batch(world: World, state_of: Callable[[Crm], object]) -> None:
     """It is an exception like any other."""
     before = state_of(world.crm)

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, get_args
 import pytest
 
 from crm_domain import Event, evolve
-from crm_domain.events import EVENT_TYPES, CreditVoided, RowDeleted, RowUpdated
-from crm_domain.ids import UserId
+from crm_domain.events import (
+    EVENT_TYPES,
+    CreditVoided,
+    LoginTracked,
+    RowDeleted,
+    RowUpdated,
+    TimeTracked,
+    ViewTracked,
+)
+from crm_domain.ids import Email, UserId
 from crm_domain.memory import memory_rows
 from crm_domain.ports import Tables
 from crm_domain.sources import label_uuid
@@ -50,6 +58,24 @@ def test_a_fold_does_as_it_is_told(world: World) -> None:
     assert recording.status == "banana"
     evolve.evolve(tables, RowDeleted(AMY, "crm_recordings", key), at=at)
     assert key not in tables.crm_recordings
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        ViewTracked(AMY, Email("amy@example.com")),
+        LoginTracked(AMY, Email("amy@example.com")),
+        TimeTracked(AMY, Email("amy@example.com"), 7),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_nothing_is_counted_where_there_are_no_counters(event: Event, world: World) -> None:
+    """An event that was tracked before the row was deleted may come after it in another order of things."""
+    tables = world.crm.tables
+    tables.crm_dashboard_stats.delete(world.one("crm_dashboard_stats", user_id=AMY).id)
+    others = list(tables.crm_dashboard_stats)
+    evolve.evolve(tables, event, at=world.clock.now)
+    assert list(tables.crm_dashboard_stats) == others
 
 
 @pytest.mark.parametrize("missing", ["profiles", "crm_users"])

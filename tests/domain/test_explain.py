@@ -154,8 +154,17 @@ def test_no_grant_pays_where_none_is_needed_or_left(make_world: MakeWorld) -> No
               turns on: one_email (One normal form (trimmed, case-folded) is the key; an impossible address is refused.)
             """,
         ),
+        (
+            user(AMY),
+            CreateRecording(id=label_uuid("crm_recordings of bob")),
+            """
+            refused: unique_violation (23505)
+              crm_recordings has a row with this id already: choose another, or leave it out to have one made.
+              section: 3. crm_recordings (CRM User Video Recordings)
+            """,
+        ),
     ],
-    ids=["accepted", "nothing", "refused", "refused without SQLSTATE"],
+    ids=["accepted", "nothing", "refused", "refused without SQLSTATE", "refused without safeguard"],
 )
 def test_an_explanation_reads_like_an_answer(principal: Principal, command: Command, text: str, world: World) -> None:
     """What, why, under which rule and section, what would pay and what it turns on: a line each."""

@@ -354,17 +354,21 @@ def test_crm_users_who_need_more_credits(empty: World) -> None:
             session.create_recording()
     empty.crm_user("new")
     empty.service.adjust_balance(label_uuid("new"), credits=0)
+    empty.crm_user("once").create_recording()
+    empty.service.adjust_balance(label_uuid("once"), credits=0)
+    empty.clock.advance(timedelta(minutes=-30))
     empty.crm_user("lost").create_recording()
     empty.service.adjust_balance(label_uuid("lost"), credits=0)
     empty.service.delete(table="crm_dashboard_stats", where={"user_id": label_uuid("lost")})
     rows = empty.service.crm_users_who_need_more_credits()
     start = datetime(2026, 1, 1, tzinfo=UTC)
     assert [(r.email, r.credits_remaining, r.total_recordings, r.last_recording_date) for r in rows] == [
+        ("once@example.com", 0, 1, start + timedelta(minutes=11)),
         (BOBS, 0, 4, start + timedelta(minutes=8)),
         (AMYS, 0, 4, start + timedelta(minutes=4)),
     ]
     assert all(type(row) is UserInNeedOfCredits for row in rows)
-    assert empty.by("amy").crm_users_who_need_more_credits() == rows[1:]
+    assert empty.by("amy").crm_users_who_need_more_credits() == rows[2:]
     assert empty.by("cat").crm_users_who_need_more_credits() == []
 
 

@@ -438,6 +438,7 @@ PAYMENT: Final = Scene(
         Breach("no user", refusal(NotNullViolation, "user_id"), {"user_id": None}),
         Breach("no amount", refusal(NotNullViolation, "amount"), {"amount": None}),
         Breach("no reference", refusal(NotNullViolation, "ref"), {"ref": None}),
+        Breach("no id", refusal(NotNullViolation, "id"), {"id": None}),
         Breach("not an amount", refusal(CheckViolation, "amount"), {"amount": Decimal("NaN")}),
         Breach("three decimals", refusal(CheckViolation, "amount"), {"amount": Decimal("12.991")}),
         Breach("too cheap", refusal(CheckViolation, "amount", "exact_price"), {"amount": Decimal("0.01")}, seed=None),
@@ -907,7 +908,7 @@ def test_the_first_in_precedence_wins(
     made: Callable[[str], World],
     state_of: Callable[[Crm], object],
 ) -> None:
-    """Of two refusals the one of the lower rank is said, and nothing has changed."""
+    """Of two refusals the one of the lower rank is said, with the section of its rule, and nothing has changed."""
     _assert_won(scene, (one, other), reading, made(reading), state_of)
 
 
@@ -925,6 +926,7 @@ def _assert_won(
         execute()
     assert said(refused.value) in {r for r in possible if rank(r) == first}
     assert refused.value.safeguard is None or refused.value.safeguard in world.crm.rules.safeguards
+    assert refused.value.section is not None
     assert state_of(world.crm) == before
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crm_domain import CreateJobRequest, CreateRecording, Crm, InsufficientCredits, JournalEntry, user
+from crm_domain import SEED, CreateJobRequest, CreateRecording, Crm, InsufficientCredits, JournalEntry, user
 from crm_domain.events import JobRequestCreated, RecordingCreated
 from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
-    from tests.domain.conftest import World
+    from tests.domain.conftest import MakeWorld, World
 
 AMY = label_uuid("amy")
 
@@ -37,6 +37,16 @@ def test_subscribers_are_told_every_event_in_the_order_of_the_journal(world: Wor
     world.service.sync_crm_user(email="new@example.com")
     assert heard == entries_after(world.crm, start)
     assert [entry.position for entry in heard] == list(range(start + 1, start + 8))
+
+
+def test_subscribers_are_told_in_the_seed_as_well(make_world: MakeWorld) -> None:
+    """When the command is done, though it was checked in a step of its own."""
+    world = make_world(SEED)
+    heard: list[JournalEntry] = []
+    world.crm.subscribe(heard.append)
+    world.by("amy").create_recording()
+    assert heard == entries_after(world.crm, heard[0].position - 1)
+    assert len(heard) == 2
 
 
 def test_a_refused_command_is_not_told(world: World, heard: list[JournalEntry]) -> None:

@@ -1,0 +1,37 @@
+"""How long hypothesis looks, by the environment variable HYPOTHESIS_PROFILE, and whether tests may be skipped.
+
+``dev`` (the default) is quick and tries something else each time; ``ci`` looks longer and at the
+same every time; ``nightly`` looks long and at something new. None judges by the time it takes.
+
+With CRM_DOMAIN_NO_SKIP set, a test that is skipped is a failure: then whatever it needs must be there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("dev", max_examples=60, stateful_step_count=30, deadline=None, print_blob=True)
+settings.register_profile(
+    "ci",
+    settings.get_profile("dev"),
+    max_examples=200,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],  # coverage slows it down
+)
+settings.register_profile("nightly", settings.get_profile("ci"), max_examples=5000, derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Make a failure of a skip, where nothing may be skipped."""
+    report = yield
+    if os.environ.get("CRM_DOMAIN_NO_SKIP") and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{report.nodeid} was skipped, and CRM_DOMAIN_NO_SKIP is set: {report.longreprtext}"
+    return report
