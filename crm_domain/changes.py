@@ -87,8 +87,7 @@ def _refuse_fixed(view: View, table: Table[Any], row: Any, changes: Mapping[str,
 
 def _refuse_fixed_recording(view: View, table: Table[Any], row: Any, changes: Mapping[str, Atom]) -> None:
     paid = consumption_of(view.tables, table, row.id)
-    if paid is None:
-        return
+    assert paid is not None, f"{table.name} {row.id} was never paid for"
     swapped = changes.get("video_url", row.video_url) != row.video_url
     if view.rules.paid_media_immutable and swapped and paid.completed_at is not None:
         reason = "is fixed since the paid recording was completed: create another recording"
@@ -183,7 +182,8 @@ def _changed(
 
 def _status_changed(view: View, principal: Principal, table: Table[Any], row: Any, status: Atom) -> Iterator[Event]:
     paid = consumption_of(view.tables, table, row.id)
-    if paid is None or status == row.status:
+    assert paid is not None, f"{table.name} {row.id} was never paid for"
+    if status == row.status:
         return
     if status == "completed" and paid.completed_at is None:
         yield RecordingCompleted(row.user_id, paid.id)

@@ -33,6 +33,7 @@ from crm_domain import (
     UploadResume,
     user,
 )
+from crm_domain.ports import Store
 
 from . import workload
 
@@ -44,13 +45,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Subject:
-    """A `Crm` in memory with the users of W, and the moment that its clock tells."""
+    """A `Crm`, in memory unless a store is given, with the users of W, and the moment that its clock tells."""
 
-    def __init__(self, w: workload.Workload, rules: Rules = HARDENED) -> None:
+    def __init__(self, w: workload.Workload, rules: Rules = HARDENED, store: Store | None = None) -> None:
         self.moment = [moment_of(workload.EPOCH_US)]
-        self.crm = Crm(clock=cast("Clock", partial(getitem, self.moment, 0)), rules=rules)
-        for email, owner in w.owners.items():
-            self.crm.execute(SERVICE, SyncCrmUser(user_id=owner, email=email))
+        self.crm = Crm(store, clock=cast("Clock", partial(getitem, self.moment, 0)), rules=rules)
+        with self.crm.batch():
+            for email, owner in w.owners.items():
+                self.crm.execute(SERVICE, SyncCrmUser(user_id=owner, email=email))
 
     def run(self, requests: Iterable[Request]) -> tuple[int, int]:
         """Execute commands; return how many were blocked, and how many denied."""
