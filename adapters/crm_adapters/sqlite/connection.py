@@ -1,0 +1,315 @@
+"""How is one file talked to: transactions, errors, and what may be kept in memory between them?
+
+A connection knows whether a transaction is going on, and whether somebody else has written since
+the last one: then everything that was kept in memory is forgotten.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import RLock, get_ident
+from typing import Any, Final, Literal, TypeAlias
+
+from sqlite_utils import Database
+
+from .errors import StoreBusy, StoreError
+from .locking import FileLock, has_wal_reset_bug
+
+Synchronous: TypeAlias = Literal["FULL", "NORMAL"]
+"""FULL: a commit outlives a loss of power. NORMAL: the last commits may not, the file stays whole."""
+
+_CACHE_KIB: Final = 64 * 1024
+_LOG_PAGES: Final = 8192  # 32 MiB: a page that many commands change is brought into the file once for all of them
+
+_PASSING: Final = {
+    sqlite3.SQLITE_BUSY: "another process holds it; try again",
+    sqlite3.SQLITE_LOCKED: "another connection holds it; try again",
+    sqlite3.SQLITE_FULL: "the disk is full; nothing of this command was kept",
+    sqlite3.SQLITE_READONLY: "is read-only",
+    sqlite3.SQLITE_CONSTRAINT: "refuses what the rules accepted, so the two are at odds; nothing of this was kept",
+    sqlite3.SQLITE_TOOBIG: "cannot hold a value that large; nothing of this was kept",
+    sqlite3.SQLITE_INTERRUPT: "the statement was interrupted",
+}
+"""After these errors the store may go on; after all others what is in memory can no longer be trusted."""
+
+
+class Connection:
+    """A connection to one file of this library, for one thread at a time.
+
+    Args:
+        path: The file, which exists.
+        synchronous: How durable a commit is.
+        busy_timeout_seconds: How long to wait for another process.
+
+    Attributes:
+        path: The file.
+        database: The file, for `sqlite_utils`.
+        lock: Held by the thread that is in a transaction.
+        active: Whether a transaction is going on.
+        caches: What forgets everything when somebody else has written.
+        waiting: What writes those changes that are in memory alone, in the order of their coming.
+    """
+
+    def __init__(self, path: Path, *, synchronous: Synchronous, busy_timeout_seconds: float) -> None:
+        self.path = path
+        self.lock = RLock()
+        self.active = False
+        self.caches: list[Callable[[], None]] = []
+        self.waiting: dict[Callable[[], None], None] = {}
+        self._owner: int | None = None
+        self._turns = FileLock(path, busy_timeout_seconds)
+        self._broken: str | None = None
+        self._pid = os.getpid()
+        self._seen: int | None = None
+        self._changes_before = 0
+        self._raw = _opened(path, busy_timeout_seconds)
+        self._statement, self._statements = self._raw.execute, self._raw.executemany
+        try:
+            self.execute(f"PRAGMA synchronous = {synchronous}")
+            self.execute("PRAGMA foreign_keys = ON")
+            self.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            self.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+            # Of plug-ins that others may have installed, none belongs here.
+            self.database = Database(self._raw, execute_plugins=False)
+            self._identity = _identity(path)
+            self._use_wal()
+        except BaseException:
+            self._raw.close()
+            raise
+        _ALL.add(self)
+
+    # --- statements ---------------------------------------------------------------------------
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Run one statement.
+
+        Raises:
+            StoreError: SQLite could not.
+        """
+        try:
+            return self._statement(sql, parameters)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for each of many sets of parameters.
+
+        Raises:
+            StoreError: SQLite could not.
+        """
+        try:
+            self._statements(sql, parameters)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise StoreError(self.path, f"cannot hold a value, so nothing of this was kept: {error}") from error
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """Return all rows of an answer.
+
+        Raises:
+            StoreError: SQLite could not find them all.
+        """
+        try:
+            return self._statement(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
+    def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """Return the first column of the first row; None if there is none."""
+        rows = self.rows(sql, parameters)
+        return rows[0][0] if rows else None
+
+    @property
+    def wrote(self) -> bool:
+        """Whether anything was done since `begin`."""
+        return bool(self.waiting) or (self.active and self._raw.total_changes != self._changes_before)
+
+    # --- transactions ---------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Start a transaction that writes; other processes' writers wait until it ends.
+
+        Raises:
+            StoreBusy: Another process wrote for longer than the timeout.
+            StoreError: The file is gone, or this connection may not be used.
+            RuntimeError: This thread is in the middle of a read.
+        """
+        if self._owner == get_ident():  # an interrupt kept the last rollback from its end
+            self.forget()
+            self.rollback()
+        self.lock.acquire()
+        self._owner = get_ident()
+        try:
+            if self.active:
+                raise RuntimeError("begin: not in the middle of a read")  # noqa: TRY301
+            self._refuse_use()
+            self._refuse_moved()
+            self._turns.acquire()
+            self.active = True
+            self.execute("BEGIN IMMEDIATE")
+            self._changes_before = self._raw.total_changes
+            self.look()
+        except BaseException:
+            self.rollback()
+            raise
+
+    def commit(self) -> None:
+        """Write what waits, and keep what was written since `begin`; return when it is durable."""
+        for flush in tuple(self.waiting):
+            flush()
+        self.waiting.clear()
+        self.execute("COMMIT")
+        self._end()
+
+    def rollback(self) -> None:
+        """Undo what was written since `begin`; nothing happens if this thread did not begin."""
+        if self._owner != get_ident():
+            return
+        try:
+            # After some errors, such as a full disk, SQLite has rolled back by itself.
+            if self.active and self._raw.in_transaction:
+                self.execute("ROLLBACK")
+        except StoreError as error:
+            self._broken = error.reason
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        self.active = False
+        self._turns.release()
+        self._owner = None
+        self.lock.release()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Have all reads of the block see one state, whatever other processes write meanwhile."""
+        with self.lock:
+            if self.active:
+                yield
+                return
+            self._refuse_use()
+            try:
+                self.active = True
+                self.execute("BEGIN")
+                self.look()
+                yield
+            finally:
+                self.active = False
+                if self._raw.in_transaction:
+                    self.execute("ROLLBACK")
+
+    def look(self) -> None:
+        """Forget what is in memory if somebody else has written; each read outside of a transaction asks."""
+        if not self.active:
+            self._refuse_use()
+        seen = self.value("PRAGMA data_version")
+        if seen != self._seen:
+            self.forget()
+            self._seen = seen
+
+    def forget(self) -> None:
+        """Forget everything that was kept in memory."""
+        self.waiting.clear()
+        for forget in self.caches:
+            forget()
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the file; SQLite then brings the log into it, if nobody else has it open."""
+        with self.lock:
+            if self._broken is None and self._pid == os.getpid():
+                with suppress(StoreError):  # somebody is writing, so that this one is not the last
+                    self._turns.acquire()
+            self._broken = self._broken or "the store was closed"
+            try:
+                if self._pid == os.getpid():
+                    self._raw.close()
+            finally:
+                self._turns.close()
+
+    def forked(self) -> None:
+        """Give up what a child process must not hold: it would keep the parent's lock alive."""
+        self._turns.close()
+
+    # --- what can go wrong ------------------------------------------------------------------------
+
+    def _use_wal(self) -> None:
+        if self.value("PRAGMA journal_mode") == "wal":
+            return
+        self._turns.acquire()
+        try:
+            mode = self.value("PRAGMA journal_mode = WAL")
+        finally:
+            self._turns.release()
+        if mode != "wal":
+            raise StoreError(self.path, "this file system cannot hold a write-ahead log; put the file on a local disk")
+
+    def _refuse_use(self) -> None:
+        if self._pid != os.getpid():
+            raise StoreError(self.path, "was opened before a fork, and connections do not survive one: open it anew")
+        if self._broken is not None:
+            raise StoreError(self.path, self._broken)
+
+    def _refuse_moved(self) -> None:
+        if _identity(self.path) != self._identity:
+            self._broken = "the file was moved, deleted or replaced while it was open: open it anew"
+            self._refuse_use()
+
+    def _failed(self, error: sqlite3.Error) -> StoreError:
+        """Return what to raise for an error of SQLite, and refuse to go on where that is not safe."""
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        primary = code & 0xFF
+        if primary == sqlite3.SQLITE_BUSY:
+            return StoreBusy(self.path, f"{_PASSING[primary]} ({error})")
+        if primary in _PASSING and code != sqlite3.SQLITE_READONLY_DBMOVED:
+            return StoreError(self.path, f"{_PASSING[primary]} ({error})")
+        name = getattr(error, "sqlite_errorname", type(error).__name__)
+        self._broken = self._broken or (
+            f"stopped at an error of the file or the disk ({name}: {error}); whether the command that met it was "
+            "kept is not known: look after the disk, then open the file anew"
+        )
+        return StoreError(self.path, self._broken)
+
+
+_ALL: Final[weakref.WeakSet[Connection]] = weakref.WeakSet()
+
+
+def _after_fork() -> None:  # pragma: no cover - runs in the child alone
+    for connection in tuple(_ALL):
+        connection.forked()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _opened(path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
+    """Return a bare connection to a file that exists: mode=rw never creates one."""
+    if os.name == "nt" and has_wal_reset_bug(sqlite3.sqlite_version_info):  # pragma: no cover - not on Windows
+        raise StoreError(path, f"SQLite {sqlite3.sqlite_version} may lose commits here; install 3.51.3 or newer")
+    try:
+        return sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=busy_timeout_seconds,
+            isolation_level=None,  # transactions are ours: BEGIN IMMEDIATE, or writers lose one another's work
+            check_same_thread=False,
+            cached_statements=512,
+        )
+    except sqlite3.Error as error:
+        raise StoreError(path, f"cannot be opened: {error}") from error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,126 @@
+"""The journal in SQLite: a table to which rows are added, and which no statement of ours changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from crm_domain.events import Event, concerned
+from crm_domain.ids import Principal, Role, UserId
+from crm_domain.ports import JournalEntry
+
+from .codec import event_from, event_text, time_text
+from .connection import Connection
+from .errors import StoreError
+from .rows import KEPT_MAX, WAITING_MAX
+
+_INSERT: Final = "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_LAST: Final = "SELECT max(position) FROM journal"
+_VERSION: Final = "SELECT max(version) FROM journal WHERE account IS ?"
+_PAGE: Final = "SELECT * FROM journal WHERE position > ? AND position <= ? ORDER BY position LIMIT 1000"
+
+
+class SqliteJournal:
+    """The append-only journal of a file; it may be read by any thread."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._new: list[tuple[Any, ...]] = []
+        self._length: int | None = None
+        self._version_of: dict[UserId | None, int] = {}
+        connection.caches.append(self.forget)
+
+    def __len__(self) -> int:
+        with self._connection.lock:
+            if not self._connection.active:
+                self._connection.look()
+            if self._length is None:
+                self._length = self._connection.value(_LAST) or 0
+            return self._length
+
+    def append(self, events: Sequence[Event], *, at: datetime, principal: Principal, key: str | None) -> int:
+        """Append the events of one command; return the version that their first account now has, 0 without any."""
+        first: UserId | None = None
+        self._connection.waiting[self.flush] = None
+        time, who = time_text(at), (principal.role.value, principal.user_id)
+        for position, event in enumerate(events, start=len(self) + 1):
+            account = concerned(event)
+            version = self._version_of[account] = self._version(account) + 1
+            self._new.append((position, time, *who, account, version, key, *event_text(event)))
+            self._length = position
+            if first is None:
+                first = account
+        if len(self._new) >= WAITING_MAX:
+            self.flush()
+        return 0 if first is None else self._version(first)
+
+    def entries(self, *, after: int = 0, upto: int | None = None) -> Iterator[JournalEntry]:
+        """Yield the entries at positions above *after*, up to and with *upto*."""
+        last = len(self) if upto is None else upto
+        page: Sequence[Any] = [()]
+        while page:
+            with self._connection.lock:
+                self.flush()
+                if not self._connection.active:
+                    self._connection.look()
+                page = self._connection.rows(_PAGE, (after, last))
+            for stored in page:
+                after = stored[0]
+                yield self._entry(*stored)
+
+    def version_of(self, account: UserId) -> int:
+        """Return the number of events that concern this account."""
+        with self._connection.lock:
+            if not self._connection.active:
+                self._connection.look()
+            return self._version(account)
+
+    def flush(self) -> None:
+        """Write what was appended."""
+        if self._new:
+            self._connection.executemany(_INSERT, self._new)
+            self._new.clear()
+
+    def forget(self) -> None:
+        """Forget what is in memory, written or not."""
+        self._new.clear()
+        self._version_of.clear()
+        self._length = None
+
+    def trim(self) -> None:
+        """Forget the accounts' versions if there are too many of them."""
+        if len(self._version_of) > KEPT_MAX:
+            self._version_of.clear()
+
+    def _version(self, account: UserId | None) -> int:
+        version = self._version_of.get(account)
+        if version is None:
+            version = self._version_of[account] = self._connection.value(_VERSION, (account,)) or 0
+        return version
+
+    def _entry(
+        self,
+        position: int,
+        at: str,
+        role: str,
+        user_id: str | None,
+        account: str | None,
+        version: int,
+        key: str | None,
+        type_name: str,
+        schema_version: int,
+        data: str,
+    ) -> JournalEntry:
+        try:
+            return JournalEntry(
+                position=position,
+                at=datetime.fromisoformat(at),
+                principal=Principal(Role(role), user_id),
+                account=None if account is None else UserId(account),
+                version=version,
+                idempotency_key=key,
+                event=event_from(type_name, schema_version, data),
+            )
+        except ValueError as error:
+            raise StoreError(self._connection.path, f"journal position {position}: {error}") from error
