@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from .errors import InsufficientCredits
+from .errors import CheckViolation, InsufficientCredits
 from .events import CreditConsumed, CreditGranted, CreditRefunded, CreditVoided
 from .ids import Email, RowId, UserId
 from .ports import Tables
 from .rows import CRM_RECORDINGS, CreditConsumption, CreditGrant, Profile
-from .schema import Atom, Table, Values
+from .schema import INT64_MAX, Atom, Table, Values
 
 # --- decisions: what would happen -----------------------------------------------------------
 
@@ -84,7 +84,18 @@ def granted(
     email: Email | None = None,
     payment_id: RowId | None = None,
 ) -> CreditGranted:
-    """Return the event in which a person gets credits from a source."""
+    """Return the event in which a person gets credits from a source.
+
+    Raises:
+        CheckViolation: The balance would not fit 64 bits.
+    """
+    if balance_of(tables, user_id) + credits > INT64_MAX:
+        raise CheckViolation(
+            "profiles.credits_remaining would not fit 64 bits: lower the balance first.",
+            table="profiles",
+            column="credits_remaining",
+            section="Credit Consumption",
+        )
     number = tables.credit_grants.count("user_id", user_id) + 1
     grant_id = f"{user_id}/{number}"
     return CreditGranted((grant_id, user_id, number, source, email, payment_id, credits, credits, 0, 0, at))

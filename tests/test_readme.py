@@ -43,7 +43,10 @@ def _rows(heading: str) -> list[list[str]]:
 
 def test_table_of_safeguards_is_complete() -> None:
     """The table has each safeguard, its hole, what closes it, its law and its kept counterexample."""
-    stated = [[re.sub(r"\[?`([^`]*)`\]?(\([^)]*\))?", r"\1", cell) for cell in row] for row in _rows("The holes of the document, and what closes them")]
+    stated = [
+        [re.sub(r"\[?`([^`]*)`\]?(\([^)]*\))?", r"\1", cell) for cell in row]
+        for row in _rows("The holes of the document, and what closes them")
+    ]
     expected = [[s.name, s.hole, s.closes, s.law or "(PostgreSQL only)"] for s in SAFEGUARDS.values()]
     assert stated == expected
 
