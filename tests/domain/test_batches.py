@@ -96,14 +96,17 @@ def test_rows_stay_in_the_order_of_their_insertion(world: World) -> None:
 
 
 def test_a_batch_that_was_undone_is_over(world: World, state_of: Callable[[Crm], object]) -> None:
-    """What is refused after it undoes only itself, not what was kept meanwhile."""
+    """What is refused after it undoes nothing: neither the batch once more, nor what was kept meanwhile."""
+    before = state_of(world.crm)
     with pytest.raises(UndoneError):
         in_a_batch(world, record, apply, undo)
+    with pytest.raises(Refused):
+        world.by("amy").create_recording(duration=-1)
+    assert state_of(world.crm) == before
     record(world)
     after = state_of(world.crm)
-    world.service.adjust_balance(AMY, credits=2)
     with pytest.raises(Refused):
-        world.by("amy").create_job_request(id=label_uuid("crm_job_requests of bob"))
+        world.by("amy").create_recording(duration=-1)
     assert state_of(world.crm) == after
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_domain import SEED, CreateRecording, Crm, Rules, UploadResume
+from crm_domain import SEED, CreateRecording, Crm, ForeignKeyViolation, NotNullViolation, Rules, UploadResume
 from crm_domain.commands import Creation
 from crm_domain.ids import is_canonical_uuid, known_user_id
 from crm_domain.sources import label_uuid
@@ -104,6 +104,16 @@ def test_ones_own_address_may_be_given_in_any_spelling(email: str, world: World)
     assert world.one("crm_job_requests", id=world.by("amy").create_job_request(email=email).id).email == AMYS
     by_service = world.service.create_job_request(email=email, user_id=AMY.upper()).id
     assert world.one("crm_job_requests", id=by_service).email == AMYS
+
+
+def test_who_has_no_address_in_the_main_table_stores_no_crm_rows(world: World) -> None:
+    """A regular user, or somebody whom nobody knows: their rows would have no address, or not their own."""
+    for session in (world.by("rita"), world.by("stranger")):
+        with pytest.raises(NotNullViolation) as refused:
+            session.create_job_request()
+        assert (refused.value.column, refused.value.safeguard) == ("email", "valid_values")
+        with pytest.raises(ForeignKeyViolation):
+            session.create_job_request(email="rita@example.com")
 
 
 def test_the_service_finds_the_address_of_the_user(world: World) -> None:
