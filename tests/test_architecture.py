@@ -244,7 +244,6 @@ def test_examples_are_true(name: str) -> None:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The names of the files in the wheel that this tree makes."""
-    pytest.importorskip("hatchling")
     where = tmp_path_factory.mktemp("wheel")
     run_python("-m", "hatchling", "build", "--target", "wheel", "--directory", str(where))
     (built,) = where.glob("*.whl")
