@@ -5,6 +5,9 @@ or `ValueError` that names the field, at the place where it was made. What its *
 (a negative duration, a NUL character) is found then too, but kept as `faults`: whether that
 refuses the command, and before or after what else, is for `crm_domain.decide` to say.
 
+A command is a value: make another with `attrs.evolve` instead of changing one, for what was found
+when it was made is not looked for again.
+
 An argument that is not given takes the column's default; None is an explicit NULL. The owner's
 default (`user_id`, `email`) is the principal who executes the command.
 """

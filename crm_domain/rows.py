@@ -355,6 +355,7 @@ CREDIT_CONSUMPTIONS: Final = table_of(
     "credit_consumptions",
     section="Credit Consumption",
     purpose="The ledger: what paid for which recording",
+    indexes=(_USER_ID,),
 )
 IDEMPOTENCY_KEYS: Final = table_of(
     IdempotencyKey,
