@@ -23,7 +23,7 @@ def noninterference(one: Sequence[Step], other: Sequence[Step], observer: Princi
     if len(seen) != len(also):
         raise ValueError(f"noninterference: {observer} asks {len(seen)} times in one run and {len(also)} in the other")
     for n, (step, twin) in enumerate(zip(seen, also, strict=True), 1):
-        if step.command != twin.command:
+        if step.command is not twin.command and step.command != twin.command:
             raise ValueError(f"noninterference: request {n} of {observer} is not the same in both runs")
         if _told(step.outcome) != _told(twin.outcome):
             kind = type(step.command).__name__

@@ -275,6 +275,9 @@ def reference_has_same_owner(state: State) -> Iterator[str]:
                 yield f"recording {recording.id} of {recording.user_id}: its job request {recording.job_request_id} {owner}"
 
 
+_REGULAR: Final = frozenset(table.name for table in rows.REGULAR_TABLES)
+
+
 @of_state(13, section="Comparison: Regular Users vs CRM Users")
 def populations_are_separate(state: State) -> Iterator[str]:
     """Whoever is a CRM user writes in the CRM tables alone, and nobody else's rows are there."""
@@ -288,6 +291,9 @@ def populations_are_separate(state: State) -> Iterator[str]:
             case e.RegularJobRequestCreated() | e.RegularRecordingCreated() | e.RegularResumeUploaded() as event:
                 if event.row.user_id in members:
                     yield f"{event.table.name} {event.row.id}: stored for {event.row.user_id}, who was a CRM user"
+            case e.RowUpdated(user_id, table_name, key) | e.RowDeleted(user_id, table_name, key):
+                if table_name in _REGULAR and user_id in members and entry.principal.role is Role.USER:
+                    yield f"{table_name} {key}: changed by {user_id}, who was a CRM user"
             case _:
                 pass
     members = {crm_user.user_id for crm_user in state.tables.crm_users}

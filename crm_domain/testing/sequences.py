@@ -59,7 +59,7 @@ _THEMES: Final = (
     (*(creations(k) for k in (c.CreateRegularRecording, c.CreateRegularJobRequest, c.UploadRegularResume)), payments(),
      syncs(), updates(_REGULAR), deletions(_REGULAR)),
     (*(syncs(), updates(_KEPT), deletions(_KEPT)) * 2, registrations(), payments()),
-    (updates(_KEPT), *(creations(c.CreateRecording), creations(c.CreateJobRequest)) * 2, trackings(), dashboards(),
+    (updates(_KEPT), *(creations(c.CreateRecording), creations(c.CreateJobRequest)) * 2, *(trackings(),) * 3, dashboards(),
      selects((*_KEPT, *_RECORDINGS, *_JOBS))),
 )  # fmt: skip
 """What blocks are about: anything; recordings; references; resumes; regular users; accounts; counters."""

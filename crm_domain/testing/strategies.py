@@ -19,7 +19,7 @@ from crm_domain.ids import ANON, SERVICE, Principal
 from crm_domain.reads import GetDashboard, Select
 from crm_domain.schema import Table
 
-from .people import AMY, BOB, CAL, PEOPLE, Person
+from .people import AMY, BOB, CAL, DAN, PEOPLE, Person
 from .pools import CHANGES, CONTENTS, EARLIER, EMAILS, IDS_OF, LATER, ODD_EMAILS, PRINCIPALS, WHERES, Pairs, spellings
 
 T = TypeVar("T")
@@ -185,6 +185,7 @@ def _account(draw: st.DrawFn) -> tuple[Principal, dict[str, Any]]:
         *((SERVICE, {"email": text}) for text in spellings(person)),
         (SERVICE, {"user_id": other.user_id, "email": spellings(person)[1]}),
         (SERVICE, own | {"email": pick(draw, ODD_EMAILS)}),
+        (SERVICE, own | {"email": DAN.email}),
         (SERVICE, own | {"user_id": None}),
         (person.principal, own),
         (person.principal, own | {"email": other.email}),
@@ -206,7 +207,7 @@ def payments(draw: st.DrawFn) -> Asked:
 _ODD_PAYMENTS: Final[tuple[dict[str, Any], ...]] = (
     *({"amount": "0.01"},) * 5,
     *({"id": id_} for id_ in IDS_OF[rows.PAYMENTS.name]),
-    *({"amount": amount} for amount in ("12.990", "-1", "NaN", "1e99", None)),
+    *({"amount": amount} for amount in ("12.990", "-1", "NaN", "sNaN", "1e99", None)),
     *({"user_id": None}, {"ref": None}, {"ref": "\0"}),
 )
 
@@ -231,7 +232,7 @@ def balance_moves(draw: st.DrawFn) -> list[Asked]:
 def trackings(draw: st.DrawFn) -> Asked:
     """Return a request to count a view, a login, or time spent."""
     kind = pick(draw, _TRACKING)
-    arguments: dict[str, Any] = {"email": pick(draw, EMAILS)}
+    arguments: dict[str, Any] = {"email": pick(draw, EMAILS) if seldom(draw) else pick(draw, spellings(AMY))}
     if kind is c.TrackTime:
         arguments["seconds"] = pick(draw, (1, 60, None, -1, 2**63 - 1))
     return _servant(draw), kind(**arguments)

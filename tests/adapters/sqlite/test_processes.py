@@ -208,6 +208,7 @@ def test_a_child_that_lives_on_keeps_no_lock(path: Path) -> None:
         waiting.as_user(label_uuid("person-0")).create_job_request()
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+        assert waiting.as_service().count("crm_job_requests") == 1
 
 
 def test_killed_writers_lose_nothing_that_was_acknowledged(path: Path) -> None:

@@ -35,7 +35,7 @@ from crm_domain import events as e
 from crm_domain.command_log import LogLine, id_named
 from crm_domain.laws import LAWS, Answer, RunLaw, StateLaw, Step, StepLaw, check_all, law_named
 from crm_domain.reads import GetDashboard, Read, Select
-from crm_domain.testing import AMY, BOB, CAL, Recorder, broken_laws
+from crm_domain.testing import AMY, BOB, CAL, Recorder, broken_laws, run
 
 JOB, RECORDING, RESUME = id_named("job-1"), id_named("recording-1"), id_named("resume-1")
 AMYS: Final[dict[str, Any]] = {"user_id": AMY.user_id, "email": AMY.email}
@@ -216,6 +216,21 @@ def test_law_of_balances_knows_refunds() -> None:
     said = " ".join(str(violation) for violation in check_all(crm))
     assert "4 granted - -1 consumed" in said
     assert "expected 5, -1, 0" in said
+
+
+@pytest.mark.parametrize(
+    "command", [Update(table="job_requests", set={"job_title": "a"}), Delete(table="job_requests")]
+)
+def test_law_of_populations_minds_changes(command: Command) -> None:
+    """A CRM user who changes rows of their time as a regular user breaks the law; the service does not."""
+    lines = [
+        LogLine(SERVICE, RegisterUser(user_id=CAL.user_id, email=CAL.email)),
+        LogLine(CAL.principal, CreateRegularJobRequest(id=JOB, user_id=CAL.user_id)),
+        LogLine(SERVICE, SyncCrmUser(user_id=CAL.user_id, email=CAL.email)),
+    ]
+    rules = HARDENED.without("separate_populations")
+    assert broken_laws(run([*lines, LogLine(SERVICE, command)], rules)) == frozenset()
+    assert broken_laws(run([*lines, LogLine(CAL.principal, command)], rules)) == {"populations_are_separate"}
 
 
 def test_law_of_populations_knows_when_somebody_left() -> None:
