@@ -14,7 +14,7 @@ from collections.abc import Generator
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("dev", max_examples=60, stateful_step_count=30, deadline=None, print_blob=True)
+settings.register_profile("dev", max_examples=100, stateful_step_count=30, deadline=None, print_blob=True)
 settings.register_profile(
     "ci",
     settings.get_profile("dev"),

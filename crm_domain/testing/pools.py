@@ -97,7 +97,7 @@ def _odd(column: Column) -> tuple[Any, ...]:
 _OF_RECORDINGS: Final = [("status", "completed"), ("video_url", "a"), ("video_url", "b"), ("status", "failed")]
 _OF_RESUMES: Final = [("is_primary", True), ("is_primary", True), ("is_primary", False)]
 _TELLING: Final[dict[str, Pairs]] = {
-    rows.CRM_USERS.name: [("is_active", False), ("is_active", True)],
+    rows.CRM_USERS.name: [("is_active", False), ("is_active", True), ("credits_remaining", 5)],
     rows.PROFILES.name: [("credits_remaining", credits_) for credits_ in (0, 1, 5)],
     rows.CRM_RECORDINGS.name: _OF_RECORDINGS,
     rows.RECORDINGS.name: _OF_RECORDINGS,
