@@ -262,5 +262,7 @@ def assert_lawful(history: History, laws: Iterable[AnyLaw] = LAWS, *, after: int
     broken = [f"line {number}: {violation}" for number, violation in violations(history, laws, after=after)]
     if broken:
         error = AssertionError("\n".join(broken))
-        error.add_note(f"The requests, as a command log that runs (--rules {history.rules}):\n{history.log}")
+        policy = history.rules.credit_policy
+        reading = f"--rules {history.rules}" + (f", {policy}" if policy != HARDENED.credit_policy else "")
+        error.add_note(f"The requests, as a command log that runs ({reading}):\n{history.log}")
         raise error

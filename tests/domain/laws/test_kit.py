@@ -19,6 +19,7 @@ from crm_domain import (
     Accepted,
     CreateJobRequest,
     CreateRecording,
+    CreditPolicy,
     Crm,
     Delete,
     InsufficientCredits,
@@ -123,6 +124,15 @@ def test_failure_tells_a_log_that_runs() -> None:
     assert '"user": "amy"' in log[0]
     again = Lines(entry.line for entry in read_log([line.encode() for line in log], "note"))
     assert again == Lines(lines)
+
+
+def test_failure_tells_the_credit_policy() -> None:
+    """Where it is not the usual one, the note of a failure tells the credit policy too."""
+    rules = attrs.evolve(HARDENED.without("exact_price"), credit_policy=CreditPolicy(initial_credits=1))
+    lines = [SYNC_AMY, LogLine(SERVICE, RecordPayment(user_id=AMY.user_id, amount="0.01", ref="a"))]
+    with pytest.raises(AssertionError) as failure:
+        assert_lawful(run(lines, rules))
+    assert "--rules hardened,-exact_price, CreditPolicy(initial_credits=1, " in failure.value.__notes__[0]
 
 
 def test_crash_tells_the_lines_before_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,6 +122,25 @@ def profile_is_gone() -> Lines:
     )
 
 
+def another_amount() -> Lines:
+    """Return a log in which somebody pays more than the price, and less."""
+    return log(
+        {"as": "service", "cmd": "register_user", "args": {"user": "cal", "email": "cal@x.test"}},
+        {"as": "service", "cmd": "record_payment", "args": {"user": "cal", "amount": "25.98", "ref": "pay-1"}},
+        {"as": "service", "cmd": "record_payment", "args": {"user": "cal", "amount": "12.98", "ref": "pay-2"}},
+    )
+
+
+def balance_of_two_grants() -> Lines:
+    """Return a log in which the service takes away more credits than the first grant has left."""
+    return log(
+        {"as": "service", "cmd": "sync_crm_user", "args": {"user": "amy", "email": "amy@x.test"}},
+        {"as": "service", "cmd": "record_payment", "args": {"user": "amy", "amount": "12.99", "ref": "pay-1"}},
+        {"as": "service", "cmd": "update", "args": {"table": "profiles", "set": {"credits_remaining": 1}}},
+        {"as": "amy", "cmd": "create_recording", "args": {"user": "amy", "email": "amy@x.test"}},
+    )
+
+
 def mirror_alone() -> Lines:
     """Return a log in which the service tries to set the mirror without the leading balance."""
     return log(
@@ -169,6 +188,8 @@ def test_balance_never_negative(lines: Lines, rules: Rules) -> None:
 
 
 @any_lines
+@example(lines=another_amount(), rules=HARDENED)
+@example(lines=balance_of_two_grants(), rules=HARDENED)
 def test_balance_equals_granted_minus_consumed(lines: Lines, rules: Rules) -> None:
     """What the policy granted is what remains, was consumed net of refunds, or was voided."""
     check("balance_equals_granted_minus_consumed", lines, rules)
