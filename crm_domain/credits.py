@@ -16,7 +16,7 @@ from .events import CreditConsumed, CreditGranted, CreditRefunded, CreditVoided
 from .ids import Email, RowId, UserId
 from .ports import Tables
 from .rows import CRM_RECORDINGS, CreditConsumption, CreditGrant, Profile
-from .schema import INT64_MAX, Atom, Table, Values
+from .schema import COUNT_MAX, Atom, Table, Values
 
 # --- decisions: what would happen -----------------------------------------------------------
 
@@ -87,11 +87,11 @@ def granted(
     """Return the event in which a person gets credits from a source.
 
     Raises:
-        CheckViolation: The balance would not fit 64 bits.
+        CheckViolation: The balance would be greater than any that is kept.
     """
-    if balance_of(tables, user_id) + credits > INT64_MAX:
+    if balance_of(tables, user_id) + credits > COUNT_MAX:
         raise CheckViolation(
-            "profiles.credits_remaining would not fit 64 bits: lower the balance first.",
+            f"profiles.credits_remaining would be above {COUNT_MAX}: lower the balance first.",
             table="profiles",
             column="credits_remaining",
             section="Credit Consumption",

@@ -14,7 +14,7 @@ from typing import Any, Final
 from attrs import define
 
 from .ids import Email, RowId, UserId
-from .schema import DEFAULT, ColumnType, Index, Json, Table, column, table_of
+from .schema import COUNT_MAX, DEFAULT, ColumnType, Index, Json, Table, column, table_of
 
 TEXT, UUID, INTEGER, BIGINT = ColumnType.TEXT, ColumnType.UUID, ColumnType.INTEGER, ColumnType.BIGINT
 BOOLEAN, TIMESTAMPTZ, JSONB, NUMERIC = ColumnType.BOOLEAN, ColumnType.TIMESTAMPTZ, ColumnType.JSONB, ColumnType.NUMERIC
@@ -43,7 +43,7 @@ class Profile:
     """A person's balance, the leading one of the two."""
 
     user_id: UserId = column(UUID, key=True, references=_USERS, owner=True)
-    credits_remaining: int = column(INTEGER, default=0, not_null=True, not_negative=True)
+    credits_remaining: int = column(INTEGER, default=0, not_null=True, not_negative=True, most=COUNT_MAX)
     created_at: datetime = column(TIMESTAMPTZ, default=DEFAULT, not_null=True)
     updated_at: datetime = column(TIMESTAMPTZ, default=DEFAULT, not_null=True)
 
@@ -54,7 +54,7 @@ class CrmUser:
 
     email: Email = column(TEXT, key=True)
     user_id: UserId = column(UUID, not_null=True, references=_USERS, owner=True)
-    credits_remaining: int = column(INTEGER, default=4, not_null=True, not_negative=True)
+    credits_remaining: int = column(INTEGER, default=4, not_null=True, not_negative=True, most=COUNT_MAX)
     payment_details: Json = column(JSONB)
     user_created_at: datetime | None = column(TIMESTAMPTZ, default=DEFAULT)
     last_sync_at: datetime | None = column(TIMESTAMPTZ, default=DEFAULT)
@@ -124,10 +124,10 @@ class CrmDashboardStats:
     id: RowId = column(UUID, default=DEFAULT, key=True)
     email: Email = column(TEXT, not_null=True, references=_CRM, owner=True)
     user_id: UserId = column(UUID, not_null=True, references=_USERS, owner=True)
-    total_applications: int = column(INTEGER, default=0, not_null=True, not_negative=True)
-    total_recordings: int = column(INTEGER, default=0, not_null=True, not_negative=True)
-    total_resumes: int = column(INTEGER, default=0, not_null=True, not_negative=True)
-    total_views: int = column(INTEGER, default=0, not_null=True, not_negative=True)
+    total_applications: int = column(INTEGER, default=0, not_null=True, not_negative=True, most=COUNT_MAX)
+    total_recordings: int = column(INTEGER, default=0, not_null=True, not_negative=True, most=COUNT_MAX)
+    total_resumes: int = column(INTEGER, default=0, not_null=True, not_negative=True, most=COUNT_MAX)
+    total_views: int = column(INTEGER, default=0, not_null=True, not_negative=True, most=COUNT_MAX)
     last_application_date: datetime | None = column(TIMESTAMPTZ)
     last_recording_date: datetime | None = column(TIMESTAMPTZ)
     last_login_date: datetime | None = column(TIMESTAMPTZ)

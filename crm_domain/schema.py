@@ -38,6 +38,9 @@ Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Js
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
 
+COUNT_MAX: Final = 2**53
+"""What a counter or a balance may be brought to: going on one by one, none gets from there beyond 64 bits."""
+
 
 class ColumnType(Enum):
     """The types of the document's columns, by PostgreSQL's names."""
@@ -89,6 +92,7 @@ class Column:
         not_null: Whether NULL is refused in every reading.
         not_null_if_valid: Whether NULL is refused under ``valid_values``.
         not_negative: Whether a negative number is refused under ``valid_values``.
+        most: The greatest number that may be given, in every reading.
         one_of: The only values that ``valid_values`` lets in; empty for any.
         references: ``(table, column)`` of the foreign key, by the document's names.
         owner: Whether it says whose row it is, and so never changes under ``immutable_owner``.
@@ -101,6 +105,7 @@ class Column:
     not_null: bool = False
     not_null_if_valid: bool = False
     not_negative: bool = False
+    most: int = INT64_MAX
     one_of: tuple[str, ...] = ()
     references: tuple[str, str] | None = None
     owner: bool = False
@@ -144,6 +149,8 @@ class Column:
         elif isinstance(value, int):
             if not INT64_MIN <= value <= INT64_MAX:
                 yield Fault(self, f"is {value}, which does not fit 64 bits")
+            elif value > self.most:
+                yield Fault(self, f"is {value}, expected at most {self.most}")
             elif value < 0 and self.not_negative:
                 yield Fault(self, f"is {value}, expected 0 or more", "valid_values")
 
@@ -295,6 +302,7 @@ def column(
     not_null: bool = False,
     not_null_if_valid: bool = False,
     not_negative: bool = False,
+    most: int = INT64_MAX,
     one_of: tuple[str, ...] = (),
     references: tuple[str, str] | None = None,
     owner: bool = False,
@@ -309,6 +317,7 @@ def column(
                 "not_null": not_null or key,
                 "not_null_if_valid": not_null_if_valid,
                 "not_negative": not_negative,
+                "most": most,
                 "one_of": one_of,
                 "references": references,
                 "owner": owner,

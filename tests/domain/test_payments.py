@@ -21,7 +21,7 @@ from crm_domain import (
     UniqueViolation,
 )
 from crm_domain.ids import is_canonical_uuid
-from crm_domain.schema import INT64_MAX
+from crm_domain.schema import COUNT_MAX
 from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
@@ -147,15 +147,15 @@ def test_a_deactivated_user_may_be_paid_for(world: World) -> None:
     assert world.service.record_payment(user_id=AMY, amount=PRICE, ref="next").credited is True
 
 
-def test_a_balance_fits_64_bits() -> None:
-    """A payment that would take the balance beyond 64 bits is refused, and changes nothing."""
+def test_a_balance_has_a_greatest_value() -> None:
+    """A payment that would take the balance beyond it is refused, and changes nothing."""
     crm = Crm()
     service = crm.as_service()
     amy = service.sync_crm_user(email="amy@x.test").user_id
     assert amy is not None
-    service.adjust_balance(amy, credits=INT64_MAX - 2)
+    service.adjust_balance(amy, credits=COUNT_MAX - 2)
     length = len(crm.journal)
-    with pytest.raises(CheckViolation, match="64 bits"):
+    with pytest.raises(CheckViolation, match="lower the balance"):
         service.record_payment(user_id=amy, amount="12.99", ref="p-1")
     assert len(crm.journal) == length
     assert service.select("payments") == []

@@ -61,7 +61,7 @@ from crm_domain import (
 )
 from crm_domain.commands import Creation
 from crm_domain.errors import REFUSALS
-from crm_domain.schema import INT64_MAX
+from crm_domain.schema import COUNT_MAX, INT64_MAX
 from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
@@ -683,6 +683,7 @@ UPDATES: Final = (
         },
         Breach("a user", refusal(PermissionDenied, None, "stats_read_only"), {"principal": AS_AMY}, seed=None),
         Breach("no number", refusal(NotNullViolation, "total_resumes"), {"set.total_resumes": None}),
+        Breach("above what is counted", refusal(CheckViolation, "total_views"), {"set.total_views": COUNT_MAX + 1}),
         Breach("above 64 bits", refusal(CheckViolation, "total_time_spent"), {"set.total_time_spent": 2**63}),
         Breach(
             "negative",

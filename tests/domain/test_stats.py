@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from crm_domain import SEED, Crm, Refused
+from crm_domain import SEED, CheckViolation, Crm, Refused
+from crm_domain.schema import COUNT_MAX
 from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
@@ -105,3 +106,14 @@ def test_the_seed_counts_for_the_address_that_a_row_carries(make_world: MakeWorl
     assert world.one("crm_dashboard_stats", email="bob@example.com").total_recordings == 2
     assert world.one("crm_dashboard_stats", email=AMYS).total_recordings == 1
     assert (world.balance_of("amy"), world.balance_of("bob")) == (2, 3)
+
+
+def test_a_counter_at_its_greatest_value_still_counts(world: World) -> None:
+    """No counter may be set so high that counting on from there would leave 64 bits."""
+    most = {name: COUNT_MAX for name in ("total_applications", "total_recordings", "total_resumes", "total_views")}
+    world.service.update(table="crm_dashboard_stats", set=most)
+    world.by("amy").create_job_request()
+    assert world.one("crm_dashboard_stats", email=AMYS).total_applications == COUNT_MAX + 1
+    for name in most:
+        with pytest.raises(CheckViolation, match=f"{name} is {COUNT_MAX + 1}, expected at most {COUNT_MAX}"):
+            world.service.update(table="crm_dashboard_stats", set={name: COUNT_MAX + 1})
