@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import ItemsView, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, cast, get_args
@@ -174,6 +174,14 @@ class Labels:
     def name(self, id_: str) -> str:
         """Return the label of an id, or the id itself."""
         return self._by_id.get(id_, id_)
+
+    def told(self, text: str) -> str:
+        """Return *text* with the labels of the ids in it."""
+        return _UUID.sub(lambda found: self.name(found[0]), text)
+
+    def items(self) -> ItemsView[str, str]:
+        """Return the ids, each with its label."""
+        return self._by_id.items()
 
 
 # --- lines ------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ def decide_creation(view: View, principal: Principal, command: c.Creation, at: d
             refuse_without_credits(tables, user_id, table.name)
 
     created_at: Any = at if command.created_at is DEFAULT else command.created_at
-    updated_at: Any = created_at if command.updated_at is DEFAULT else command.updated_at
+    updated_at: Any = at if command.updated_at is DEFAULT else command.updated_at
     owner = (email, user_id) if kind.of_crm else (user_id,)
     values = (row_id, *owner, *command.columns, created_at, updated_at)
     if kind.is_recording:

@@ -26,6 +26,7 @@ __all__ = [
     "REFUSALS",
     "CheckViolation",
     "Conflict",
+    "Forbidden",
     "ForeignKeyViolation",
     "InsufficientCredits",
     "InvalidEmail",
@@ -34,6 +35,7 @@ __all__ = [
     "Refused",
     "RlsViolation",
     "UniqueViolation",
+    "refusal",
 ]
 
 
@@ -83,6 +85,10 @@ class PermissionDenied(Refused):
     code = "permission_denied"
     sqlstate = "42501"
     precedence = 0
+
+
+class Forbidden(PermissionDenied):
+    """Raised for another implementation that says 42501 and not which of the two kinds it is."""
 
 
 class RlsViolation(Refused):
@@ -149,3 +155,29 @@ class InsufficientCredits(Refused):
 
 REFUSALS: dict[str, type[Refused]] = {kind.code: kind for kind in Refused.__subclasses__()}
 """Every kind of refusal by its code, in order of precedence."""
+
+
+def refusal(code: str, message: str = "") -> Refused:
+    """Return a refusal as another implementation tells it, for the one who drives that to raise.
+
+    Args:
+        code: The kind's code, or one of PostgreSQL's SQLSTATEs. 42501 is of two kinds, so that
+            `Forbidden` says no more than that; give the code where you know it.
+        message: What the implementation said.
+
+    Raises:
+        ValueError: It is no kind of refusal.
+
+    Example:
+        >>> refusal("23503", "no such user")
+        ForeignKeyViolation('no such user')
+        >>> refusal("insufficient_credits").sqlstate
+        'P0001'
+    """
+    if code in REFUSALS:
+        return REFUSALS[code](message)
+    kinds = [kind for kind in REFUSALS.values() if kind.sqlstate == code]
+    if not kinds:
+        known = ", ".join((*REFUSALS, *sorted({str(k.sqlstate) for k in REFUSALS.values() if k.sqlstate})))
+        raise ValueError(f"code: {code!r} is no kind of refusal; there are {known}")
+    return kinds[0](message) if len(kinds) == 1 else Forbidden(message)

@@ -53,17 +53,14 @@ class MemoryJournal:
     def entries(self, *, after: int = 0, upto: int | None = None) -> Iterator[JournalEntry]:
         """Yield the entries at positions above *after*, up to and with *upto*."""
         last = len(self) if upto is None else min(upto, len(self))
-        for n in range(after, last):
-            kind, payload, at, principal, version = self._flat[n * _SLOTS : (n + 1) * _SLOTS]
-            yield JournalEntry(
-                position=n + 1,
-                at=at,
-                principal=principal,
-                account=payload[ACCOUNT_AT[kind]],
-                version=version,
-                idempotency_key=self._keys.get(n + 1),
-                event=from_payload(kind, payload),
-            )
+        return map(self._entry, range(after, last))
+
+    def entries_of(self, account: UserId) -> Iterator[JournalEntry]:
+        """Yield the entries that concern this account; all others are passed over one by one."""
+        for n in range(len(self)):
+            kind, payload = self._flat[n * _SLOTS : n * _SLOTS + 2]
+            if payload[ACCOUNT_AT[kind]] == account:
+                yield self._entry(n)
 
     def version_of(self, account: UserId) -> int:
         """Return the number of events that concern this account."""
@@ -80,3 +77,15 @@ class MemoryJournal:
                 self._version_of[account] = version - 1
             self._keys.pop(n, None)
             del self._flat[(n - 1) * _SLOTS :]
+
+    def _entry(self, n: int) -> JournalEntry:
+        kind, payload, at, principal, version = self._flat[n * _SLOTS : (n + 1) * _SLOTS]
+        return JournalEntry(
+            position=n + 1,
+            at=at,
+            principal=principal,
+            account=payload[ACCOUNT_AT[kind]],
+            version=version,
+            idempotency_key=self._keys.get(n + 1),
+            event=from_payload(kind, payload),
+        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from operator import itemgetter
 from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from .evolve import evolve
@@ -51,6 +52,14 @@ class MemoryRows(Generic[R]):
 
     def __iter__(self) -> Iterator[R]:
         return map(self._row, self._stored.values())
+
+    def descending(self, column: str, *, below: tuple[Atom, Any] | None = None) -> Iterator[R]:
+        """Yield the rows from the greatest value of a column down, those of one value by key; NULL is last."""
+        placed = [(_place(getattr(row, column), key), row) for key, row in zip(self._stored, self, strict=True)]
+        if below is not None:
+            bound = _place(*below)
+            placed = [pair for pair in placed if pair[0] < bound]
+        return (row for _, row in sorted(placed, key=itemgetter(0), reverse=True))
 
     def get(self, key: Any) -> R | None:
         """Return the row of this key, or None."""
@@ -253,6 +262,11 @@ class ChangingRows(MemoryRows[R]):
         except KeyError:
             entry = self._entries(index).get(value)
         return entry[0] if type(entry) is list else entry
+
+
+def _place(value: Atom, key: Any) -> tuple[Any, ...]:
+    """Return what orders rows by value, then by key; NULL comes before all values."""
+    return (False, key) if value is None else (True, value, key)
 
 
 def memory_rows(table: Table[Any]) -> MemoryRows[Any]:

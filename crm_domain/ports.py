@@ -79,6 +79,12 @@ class Rows(Protocol[R]):
     def __iter__(self) -> Iterator[R]:
         """Yield every row, in the order of their insertion."""
 
+    def descending(self, column: str, *, below: tuple[Atom, Any] | None = None) -> Iterator[R]:
+        """Yield the rows from the greatest value of a column down, those of one value by key; NULL is last.
+
+        *below* is the value and the key of a row, stored or not, behind which to begin.
+        """
+
     def insert(self, values: Values) -> None:
         """Store a new row."""
 
@@ -161,6 +167,9 @@ class Journal(Protocol):
     def entries(self, *, after: int = 0, upto: int | None = None) -> Iterator[JournalEntry]:
         """Yield the entries at positions above *after*, up to and with *upto*."""
 
+    def entries_of(self, account: UserId) -> Iterator[JournalEntry]:
+        """Yield the entries that concern this account."""
+
     def version_of(self, account: UserId) -> int:
         """Return the number of events that concern this account."""
 
@@ -201,11 +210,36 @@ class Store(Protocol):
 class Backend(Protocol):
     """Whatever can be asked to execute commands and to show tables, each as somebody.
 
-    The in-memory model is one, and so is somebody's database with triggers and policies.
+    The in-memory model is one, and so is somebody's database with triggers and policies, or a
+    service. What it does not have, it says with `NotImplementedError`.
     """
 
+    def reset(self) -> None:
+        """Begin anew: nobody is registered, and every table is empty."""
+
     def execute(self, principal: Principal, command: Any) -> Any:
-        """Execute *command*; raise `crm_domain.errors.Refused` if it is declined."""
+        """Execute *command*, or answer the read `crm_domain.reads.GetDashboard`.
+
+        Returns:
+            What is known of the answer: an object or mapping with any of ``id``, ``user_id``,
+            ``credited``, ``affected`` and ``version`` (see `crm_domain.Accepted`), or None. For a
+            dashboard an object or mapping with its columns, or None.
+
+        Raises:
+            Refused: It is declined, and nothing has changed; see `crm_domain.errors.refusal`.
+        """
 
     def select(self, principal: Principal, table: str, where: Mapping[str, Any]) -> Sequence[Any]:
-        """Return the rows that *principal* sees and that meet *where*."""
+        """Return the rows that *principal* sees and that meet *where*, in any order.
+
+        Args:
+            principal: Who reads.
+            table: The document's name of the table.
+            where: Equalities that rows must meet, all of them; None is NULL, and equals NULL.
+
+        Returns:
+            Objects or mappings with the document's columns.
+
+        Raises:
+            Refused: The role may not read the table at all.
+        """

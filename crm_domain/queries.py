@@ -6,8 +6,9 @@ Columns have the document's names. A user sees their own rows in every query, th
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, TypeVar
 
 import attrs
@@ -61,19 +62,42 @@ def select(
         PermissionDenied: The role may not read the table at all.
         ValueError: A column of *where* does not exist; *limit* is negative.
     """
+    _refuse_negative(limit)
+    refuse_role(principal, "SELECT", table, view.rules)
+    newest: Iterable[Any]
+    if limit is not None and not where:
+        newest = islice(_newest_first(view, principal, table, after), limit)
+    else:
+        found = _found(view, principal, table, where, after)
+        newest = _sorted(table, found) if limit is None else heapq.nlargest(limit, found, key=lambda r: _age(table, r))
+    return [table.public(table.values_of(row)) for row in newest]
+
+
+def _refuse_negative(limit: int | None) -> None:
     if limit is not None and limit < 0:
         raise ValueError(f"limit: expected 0 or more, got {limit}")
-    refuse_role(principal, "SELECT", table, view.rules)
-    found: Iterable[Any] = visible_rows(view.tables, principal, table, table.atoms(where or {}))
-    if after is not None:
-        behind = _age(table, after)
-        found = (row for row in found if _age(table, row) < behind)
-    newest = (
-        sorted(found, key=lambda row: _age(table, row), reverse=True)
-        if limit is None
-        else heapq.nlargest(limit, found, key=lambda row: _age(table, row))
-    )
-    return [table.public(table.values_of(row)) for row in newest]
+
+
+def _newest_first(view: View, principal: Principal, table: Table[R], after: Any) -> Iterator[R]:
+    """Yield the rows that the principal sees, unsorted where an index has them in this order already."""
+    stored, age = view.tables.by_name[table.name], _born(table)
+    if principal.is_service and age in stored.indexed:
+        return stored.descending(age, below=after and (getattr(after, age), getattr(after, table.key)))
+    return iter(_sorted(table, _found(view, principal, table, None, after)))
+
+
+def _found(
+    view: View, principal: Principal, table: Table[R], where: Mapping[str, object] | None, after: Any
+) -> Iterable[R]:
+    found = visible_rows(view.tables, principal, table, table.atoms(where or {}))
+    if after is None:
+        return found
+    behind = _age(table, after)
+    return (row for row in found if _age(table, row) < behind)
+
+
+def _sorted(table: Table[R], rows: Iterable[R]) -> list[R]:
+    return sorted(rows, key=lambda row: _age(table, row), reverse=True)
 
 
 def count(view: View, principal: Principal, table: Table[Any]) -> int:
@@ -88,9 +112,15 @@ def count(view: View, principal: Principal, table: Table[Any]) -> int:
     return len(visible_rows(view.tables, principal, table, {}))
 
 
-def _age(table: Table[Any], row: Any) -> tuple[datetime, str]:
-    created_at = row.user_created_at if table is CRM_USERS else getattr(row, "created_at", None)
-    return (created_at or _BEGINNING, str(getattr(row, table.key)))
+def _born(table: Table[Any]) -> str:
+    """Return the column that tells how old a row is."""
+    return "user_created_at" if table is CRM_USERS else "created_at"
+
+
+def _age(table: Table[Any], row: Any) -> tuple[bool, datetime, str]:
+    """Return what orders rows by age: rows without a time are the oldest."""
+    created_at = getattr(row, _born(table), None)
+    return (created_at is not None, created_at or _BEGINNING, str(getattr(row, table.key)))
 
 
 @frozen(kw_only=True)
@@ -160,13 +190,28 @@ class CrmUserWithStats:
     total_resumes: int | None
 
 
-def crm_users_with_stats(view: View, principal: Principal) -> list[CrmUserWithStats]:
-    """Return all active CRM users with their stats, newest first ("Querying Examples").
+def crm_users_with_stats(
+    view: View,
+    principal: Principal,
+    *,
+    limit: int | None = None,
+    after: CrmUserWithStats | CrmUser | None = None,
+) -> list[CrmUserWithStats]:
+    """Return the active CRM users with their stats, newest first ("Querying Examples").
+
+    Args:
+        view: State and rules.
+        principal: Who asks.
+        limit: The most users to return; None for all.
+        after: The last user of the page before; the page goes on behind them.
 
     Raises:
         PermissionDenied: Nobody has signed in.
+        ValueError: *limit* is negative.
     """
-    users = select(view, principal, CRM_USERS, {"is_active": True})
+    _refuse_negative(limit)
+    refuse_role(principal, "SELECT", CRM_USERS, view.rules)
+    active = (user for user in _newest_first(view, principal, CRM_USERS, after) if user.is_active)
     return [
         CrmUserWithStats(
             email=user.email,
@@ -176,7 +221,7 @@ def crm_users_with_stats(view: View, principal: Principal) -> list[CrmUserWithSt
             total_recordings=None if stats is None else stats.total_recordings,
             total_resumes=None if stats is None else stats.total_resumes,
         )
-        for user in users
+        for user in islice(active, limit)
         for stats in [view.tables.crm_dashboard_stats.one("email", user.email)]
     ]
 

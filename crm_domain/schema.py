@@ -198,7 +198,9 @@ class Index:
     @property
     def concerns(self) -> frozenset[str]:
         """The columns on which it depends whether and where a row is in the index."""
-        return frozenset(self.columns if self.where is None else (*self.columns, self.where[0]))
+        condition = () if self.where is None else (self.where[0],)
+        order = () if self.order is None else (self.order,)
+        return frozenset((*self.columns, *condition, *order))
 
     def holds(self, row: object) -> bool:
         """Tell whether *row* is in the index."""

@@ -18,6 +18,7 @@ from .rows import (
     CrmJobRequest,
     CrmRecording,
     CrmResume,
+    CrmUser,
     table_named,
 )
 from .schema import Table
@@ -148,9 +149,11 @@ class Session:
         """Return all that is stored under an address ("Get CRM user's complete data")."""
         return self._crm.read(q.user_data, self.principal, email)
 
-    def crm_users_with_stats(self) -> list[q.CrmUserWithStats]:
-        """Return all active CRM users with their stats, newest first ("Querying Examples")."""
-        return self._crm.read(q.crm_users_with_stats, self.principal)
+    def crm_users_with_stats(
+        self, *, limit: int | None = None, after: q.CrmUserWithStats | CrmUser | None = None
+    ) -> list[q.CrmUserWithStats]:
+        """Return the active CRM users with their stats, newest first ("Querying Examples")."""
+        return self._crm.read(q.crm_users_with_stats, self.principal, limit=limit, after=after)
 
     def crm_users_who_need_more_credits(self) -> list[q.UserInNeedOfCredits]:
         """Return the CRM users who ran out of credits ("Querying Examples")."""

@@ -5,7 +5,9 @@ The only module that looks at the world; all others are told through the ports.
 
 from __future__ import annotations
 
+import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from attrs import define, field
@@ -16,6 +18,12 @@ _NAMESPACE = uuid.UUID("6f0c5a0e-2d4b-5c57-9a6e-0c1d1f0f5a11")
 def system_clock() -> datetime:
     """Tell the system's time, in UTC with microseconds."""
     return datetime.now(UTC)
+
+
+def stopwatch() -> Callable[[], float]:
+    """Start to measure; return what tells the seconds that have gone by since."""
+    started = time.monotonic()
+    return lambda: time.monotonic() - started
 
 
 def random_ids() -> str:

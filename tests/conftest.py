@@ -1,7 +1,8 @@
 """How long hypothesis looks, by the environment variable HYPOTHESIS_PROFILE, and whether tests may be skipped.
 
 ``dev`` (the default) is quick and tries something else each time; ``ci`` looks longer and at the
-same every time; ``nightly`` looks long and at something new. None judges by the time it takes.
+same every time; ``nightly`` looks long and at something new; ``mutation`` looks
+shortly and at the same every time, and does not shrink what it finds. None judges by the time it takes.
 
 With CRM_DOMAIN_NO_SKIP set, a test that is skipped is a failure: then whatever it needs must be there.
 """
@@ -12,7 +13,7 @@ import os
 from collections.abc import Generator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile("dev", max_examples=100, stateful_step_count=30, deadline=None, print_blob=True)
 settings.register_profile(
@@ -24,6 +25,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],  # coverage slows it down
 )
 settings.register_profile("nightly", settings.get_profile("ci"), max_examples=5000, derandomize=False)
+settings.register_profile(
+    "mutation", settings.get_profile("ci"), max_examples=50, phases=[Phase.explicit, Phase.generate]
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 

@@ -33,6 +33,8 @@ LOOKING_AT_THE_WORLD: Final = {"crm_domain.sources"}
 """The only module that knows the system's time and its randomness."""
 RUNNING: Final = {"crm_domain.crm", "crm_domain.session"}
 """Where commands, state and threads come together; everything else in the domain is below."""
+RACING: Final = {"crm_domain.testing.races"}
+"""Where the testing kit lets threads race over somebody's backend."""
 
 
 # --- imports --------------------------------------------------------------------------------
@@ -139,7 +141,7 @@ def test_the_domain_does_not_look_at_the_world(name: str) -> None:
             assert node.func.id not in WORLDLY_CALLS, node.lineno
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name not in LOOKING_AT_THE_WORLD | RUNNING])
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in LOOKING_AT_THE_WORLD | RUNNING | RACING])
 def test_nothing_below_waits_or_writes_logs(name: str) -> None:
     """Threads and logging are the business of what runs."""
     assert not {module.partition(".")[0] for module in imports_of(name)} & {"threading", "logging", "concurrent"}

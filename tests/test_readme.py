@@ -30,7 +30,8 @@ def test_two_commands_for_a_fresh_machine() -> None:
 
 def test_links_lead_somewhere() -> None:
     """Every relative link names a file or folder of this project."""
-    links = re.findall(r"\]\((?!http|#)([^)#]+)", README)
+    prose = re.sub(r"^```.*?^```", "", README, flags=re.DOTALL | re.MULTILINE)
+    links = re.findall(r"\]\((?!http|#)([^)#]+)", prose)
     assert links
     assert [link for link in links if not (TOP / link).exists()] == []
 

@@ -27,6 +27,9 @@ LATER: Final = START + timedelta(days=1)
 EARLIER: Final = START - timedelta(days=400)
 """A time to which it jumps back."""
 
+CHOSEN_TIMES: Final = frozenset({LATER, EARLIER})
+"""The times that callers write into columns; no clock tells exactly these."""
+
 PRINCIPALS: Final = (*(person.principal for person in PEOPLE), SERVICE, AMY.principal, SERVICE, ANON)
 """Everybody who may ask, the usual ones more than once."""
 
@@ -55,7 +58,8 @@ IDS_OF: Final = {
 """The few ids that rows of a table have; regular rows have the same ones."""
 
 
-def _good(table: Table[Any], column: Column) -> tuple[Any, ...]:
+def good_values(table: Table[Any], column: Column) -> tuple[Any, ...]:
+    """Return values that a column takes, or would if they were there."""
     target = column.references[0] if column.references else table.name
     match column.type:
         case ColumnType.UUID if target in IDS_OF:
@@ -78,7 +82,8 @@ def _good(table: Table[Any], column: Column) -> tuple[Any, ...]:
             return (Decimal("12.99"),)
 
 
-def _odd(column: Column) -> tuple[Any, ...]:
+def odd_values(column: Column) -> tuple[Any, ...]:
+    """Return values that some rule minds, or should; None is the last."""
     match column.type:
         case ColumnType.TEXT if column.name == "email":
             return ("Amy@X.Test", "nobody@x.test", None)
@@ -108,17 +113,25 @@ _TELLING: Final[dict[str, Pairs]] = {
 """What rules depend on: it comes more often."""
 
 
+REFERENCES: Final[dict[str, Pairs]] = {
+    table.name: [(c.name, v) for c in table.columns if c.references and not c.owner for v in good_values(table, c)]
+    for table in rows.TABLES.values()
+}
+"""The columns that name a row of another table than the owner's, each with the few ids that there are."""
+
+
 def _contents(table: Table[Any]) -> tuple[Pairs, ...]:
     columns = [column for column in table.columns if not column.owner and not column.key]
-    good = [(column.name, value) for column in columns for value in _good(table, column)]
-    odd = [(column.name, value) for column in columns for value in _odd(column)]
+    good = [(column.name, value) for column in columns for value in good_values(table, column)]
+    odd = [(column.name, value) for column in columns for value in odd_values(column)]
     telling = _TELLING.get(table.name, good)
-    return (telling, telling, telling, telling, good, good, odd)
+    referring = REFERENCES[table.name] or telling
+    return (telling, telling, telling, telling, referring, good, good, odd)
 
 
 def _changes(table: Table[Any]) -> tuple[Pairs, ...]:
     fixed = [column for column in table.columns if column.owner or column.key]
-    moved = [(column.name, value) for column in fixed for value in (*_good(table, column), *_odd(column))]
+    moved = [(column.name, value) for column in fixed for value in (*good_values(table, column), *odd_values(column))]
     return (*_contents(table), moved, moved)
 
 
@@ -132,7 +145,8 @@ CHANGES: Final = {table.name: _changes(table) for table in rows.TABLES.values()}
 def _wheres(table: Table[Any]) -> tuple[dict[str, Any], ...]:
     whose = [{"user_id": person.user_id} for person in PEOPLE[:3] if "user_id" in table.by_name]
     which = [{table.key: id_} for id_ in IDS_OF.get(table.name, ())]
-    return ({}, {}, {}, {}, {}, *whose, *which)
+    unset = [{column.name: None} for column in table.columns if column.default is None and not column.not_null][-1:]
+    return ({}, {}, {}, {}, {}, *whose, *which, *unset)
 
 
 WHERES: Final = {table.name: _wheres(table) for table in rows.TABLES.values()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
@@ -45,3 +46,24 @@ def run_lines() -> RunLines:
         return list((run or Run()).outcomes(read_log(lines, "test.jsonl")))
 
     return run_all
+
+
+@pytest.fixture
+def in_a_child() -> Callable[[Callable[[], list[str]]], list[str]]:
+    """Run work in a process of its own, by calling the fixture; returned are the lines that the work returns."""
+
+    def run(work: Callable[[], list[str]]) -> list[str]:
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.write(writer, "\n".join(work()).encode())
+            finally:
+                os._exit(0)
+        os.close(writer)
+        with os.fdopen(reader) as said:
+            lines = said.read().splitlines()
+        os.waitpid(child, 0)
+        return lines
+
+    return run

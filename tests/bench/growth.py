@@ -18,7 +18,7 @@ from crm_domain import HARDENED, CreditPolicy
 
 from . import workload
 from .model import Request, Subject, requests_of
-from .table import Line, at_most
+from .table import Group, Line, at_most
 from .timing import Sample, interleave, ratio, seconds, us_each
 
 _RULES = attrs.evolve(HARDENED, credit_policy=CreditPolicy(initial_credits=10_000))
@@ -34,7 +34,7 @@ class Filled:
     last_job: dict[str, str]
 
 
-def measured(*, users: int, few: int, many: int, probe: int, rounds: int) -> list[Line]:
+def measured(*, users: int, few: int, many: int, probe: int, rounds: int) -> Group:
     """Time *probe* commands at about *few* and about *many* stored rows, *rounds* times and once to warm up."""
     turns, turn = rounds + 1, 2 * probe
     w = workload.make(users, many + turns * turn)
@@ -57,11 +57,12 @@ def measured(*, users: int, few: int, many: int, probe: int, rounds: int) -> lis
     cases = {"few": few_rows, "many": many_rows}
     got = interleave(cases, rounds=rounds)
     gc.unfreeze()
-    return [
-        Line(f"Crm.execute at {few:,} rows, {users:,} users", "µs a command", us_each(got["few"])),
-        Line(f"Crm.execute at {many:,} rows, {users:,} users", "µs a command", us_each(got["many"])),
+    lines = [
+        Line(f"Crm.execute at {few:,} rows", "µs a command", us_each(got["few"])),
+        Line(f"Crm.execute at {many:,} rows", "µs a command", us_each(got["many"])),
         Line(f"… against {few:,} rows", "times the time", ratio(got["many"], got["few"]), at_most(1.5)),
     ]
+    return Group(f"Growth: {users:,} users, {probe:,} commands; CPU time, median of {rounds} rounds", lines)
 
 
 def _filled(w: workload.Workload, rows: int) -> Filled:

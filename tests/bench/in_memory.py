@@ -17,7 +17,7 @@ from crm_domain import InsufficientCredits
 from . import workload
 from .model import DENIED, Request, Subject, moment_of, requests_of
 from .peer import eventsourcing_case
-from .table import Line, at_least, at_most
+from .table import Group, Line, at_least, at_most
 from .timing import Case, Sample, interleave, ratio, seconds, us_each
 
 BARE = "bare loop over tuples"
@@ -27,7 +27,7 @@ BATCHES = "Crm.execute in batches of 1000, commands made before"
 SESSIONS = "Crm, methods of sessions, all included"
 
 
-def measured(w: workload.Workload, *, slice_: int, rounds: int) -> list[Line]:
+def measured(w: workload.Workload, *, slice_: int, rounds: int) -> Group:
     """Run all cases; return the cost of each, and its ratios to the anchors."""
     requests, times = requests_of(w), [moment_of(c[3]) for c in w.commands]
     gc.collect()
@@ -48,7 +48,7 @@ def measured(w: workload.Workload, *, slice_: int, rounds: int) -> list[Line]:
             Line("… against the bare loop", "times the time", ratio(got[name], got[BARE]), bare),
             Line("… against eventsourcing", "times as fast", ratio(got[PEER], got[name]), peer),
         ]
-    return lines
+    return Group(f"In memory: {w.size}; CPU time, median of {rounds} rounds", lines)
 
 
 @define(eq=False)

@@ -19,7 +19,7 @@ from crm_domain import HARDENED, CreditPolicy, Crm
 
 from . import workload
 from .model import Subject, requests_of
-from .table import Line, at_most
+from .table import Group, Line, at_most
 from .timing import Spread
 
 _KINDS = ("job request", "recording", "resume", "view", "payment")
@@ -29,7 +29,7 @@ _FIRST = 20
 _NEVER_BLOCKED = attrs.evolve(HARDENED, credit_policy=CreditPolicy(initial_credits=10_000))
 
 
-def measured(w: workload.Workload, *, of_one_kind: int) -> list[Line]:
+def measured(w: workload.Workload, *, of_one_kind: int) -> Group:
     """Count bytes for W, and for W's commands of each kind on their own."""
     requests, want = requests_of(w), workload.reference(w)
     before = set(map(id, _inputs(w)))
@@ -50,7 +50,7 @@ def measured(w: workload.Workload, *, of_one_kind: int) -> list[Line]:
     for kind, name in enumerate(_KINDS):
         alone = w._replace(commands=[c for c in w.commands if c[0] == kind][:of_one_kind])
         lines.append(_line(f"memory of a {name}", _of_one_kind(alone)))
-    return lines
+    return Group(f"Memory: {w.size}", lines)
 
 
 def _of_one_kind(w: workload.Workload) -> float:

@@ -1,9 +1,11 @@
 """What hand-written SQL does with W: `sqlite3` and triggers, in two sizes.
 
-*Thin* has the document's tables, its indexes and triggers, and a narrow table of events: what one
-writes when nothing but the counters and balances has to be right. *Alike* keeps what the model
-keeps: the very same tables and indexes, the ledger of grants and consumptions, and a journal from
-which all of it could be made anew; its triggers do in SQL what `crm_domain` does in Python.
+*Thin* is the anchor that the goals name: the document's tables with its indexes and triggers, and a
+narrow table of events; nothing in it tells which grant paid for a recording, or what a row was like
+before it changed. *Alike* keeps what the model keeps: the very same tables and indexes, the ledger
+of grants and consumptions, and a journal from which all of it could be made anew; its triggers do
+in SQL what `crm_domain` does in Python. What *alike* costs more than *thin* is the price of that
+data, whoever writes it; what the model costs more than *alike* is the price of the model.
 """
 
 from __future__ import annotations
@@ -119,23 +121,24 @@ def _insert(table: str) -> str:
     return f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(TABLES[table].columns))})"
 
 
-_STATEMENTS: Final = {
-    workload.JOB: _insert("crm_job_requests"),
-    workload.RECORDING: _insert("crm_recordings"),
-    workload.RESUME: _insert("crm_resumes"),
-    workload.VIEW: "UPDATE crm_dashboard_stats SET total_views = total_views + 1, updated_at = ? WHERE email = ? AND user_id = ?",
-    workload.PAYMENT: _insert("payments"),
+TABLE_OF: Final = {
+    workload.JOB: "crm_job_requests",
+    workload.RECORDING: "crm_recordings",
+    workload.RESUME: "crm_resumes",
+    workload.PAYMENT: "payments",
+}
+"""Where a command of each kind inserts a row; a view is counted by an update."""
+
+_STATEMENTS: Final = {kind: _insert(table) for kind, table in TABLE_OF.items()} | {
+    workload.VIEW: "UPDATE crm_dashboard_stats SET total_views = total_views + 1, updated_at = ? WHERE email = ? AND user_id = ?"
 }
 
 Statement = tuple[str, tuple[object, ...]]
 
 
-def opened(path: str, w: workload.Workload, *, synchronous: str, alike: bool) -> sqlite3.Connection:
-    """Return a file with W's users in it, tuned as the store tunes its own."""
-    raw = sqlite3.connect(path, isolation_level=None, cached_statements=512)
-    pragmas = ("journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON", "cache_size = -65536")
-    for pragma in (*pragmas, "wal_autocheckpoint = 8192"):
-        raw.execute(f"PRAGMA {pragma}")
+def made(path: str, w: workload.Workload, *, synchronous: str, alike: bool) -> sqlite3.Connection:
+    """Return a new file with W's users in it."""
+    raw = opened(path, synchronous=synchronous)
     thin = {"journal", "credit_grants", "credit_consumptions"}
     for statement in statements(HARDENED):
         if alike or not any(f'"{name}"' in statement.split("(")[0] for name in thin):
@@ -153,6 +156,15 @@ def opened(path: str, w: workload.Workload, *, synchronous: str, alike: bool) ->
             first = (f"{owner}/1", owner, 1, "initial", email, None, 4, 4, 0, 0, at)
             raw.execute(_insert("credit_grants"), first)
     raw.execute("COMMIT")
+    return raw
+
+
+def opened(path: str, *, synchronous: str) -> sqlite3.Connection:
+    """Return a connection that is tuned as the store tunes its own."""
+    raw = sqlite3.connect(path, timeout=60, isolation_level=None, cached_statements=512)
+    pragmas = ("journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON", "cache_size = -65536")
+    for pragma in (*pragmas, "wal_autocheckpoint = 8192"):
+        raw.execute(f"PRAGMA {pragma}")
     return raw
 
 

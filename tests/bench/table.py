@@ -1,4 +1,4 @@
-"""The one table that all benchmarks print: what was measured, the goal beside it, and how much it varied."""
+"""How is what was measured shown? A table for each group of benchmarks: the figure, its goal, and how much it varied."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ class Goal(NamedTuple):
 
     def __str__(self) -> str:
         return f"at {self.word} {self.value:g}"
+
+    @property
+    def unit(self) -> str:
+        """What a ratio that is to reach the goal is called."""
+        return "times the time" if self.word == "most" else "times as fast"
 
     def verdict(self, value: float) -> str:
         """Say whether *value* reaches the goal."""
@@ -51,7 +56,14 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def shown(lines: list[Line], *, markdown: bool) -> str:
-    """Return the table, for a terminal or for a page."""
-    headers = ("what", "measured", "goal", "met", "lowest to highest")
-    return tabulate([line.cells() for line in lines], headers, tablefmt="github" if markdown else "simple")
+class Group(NamedTuple):
+    """Lines that were measured on one workload; the title says its size, and what was timed."""
+
+    title: str
+    lines: list[Line]
+
+    def shown(self, *, markdown: bool) -> str:
+        """Return the title and the table, for a terminal or for a page."""
+        headers = ("what", "measured", "goal", "met", "lowest to highest")
+        table = tabulate([line.cells() for line in self.lines], headers, tablefmt="github" if markdown else "simple")
+        return f"{self.title}\n\n{table}\n"

@@ -37,6 +37,11 @@ class Workload(NamedTuple):
         """The user id of each address."""
         return dict(zip(self.emails, self.user_ids, strict=True))
 
+    @property
+    def size(self) -> str:
+        """How large it is, in words."""
+        return f"{len(self.emails):,} users, {len(self.commands):,} commands"
+
     def part(self, start: int, commands: int) -> Workload:
         """Return W with only so many of its commands."""
         return self._replace(commands=self.commands[start : start + commands])

@@ -148,3 +148,34 @@ def state_of() -> Callable[[Crm], object]:
         return tables, entries, versions
 
     return state
+
+
+@pytest.fixture(scope="session")
+def headings() -> str:
+    """The headings of the document, a line each: what a section is named after."""
+    return """
+        Overview
+        Table Structure
+        1. digital_resume_by_CRM (Main CRM User Table)
+        2. crm_job_requests (CRM User Job Applications)
+        3. crm_recordings (CRM User Video Recordings)
+        4. crm_resumes (CRM User Resumes)
+        5. crm_dashboard_stats (CRM User Dashboard Statistics)
+        Data Flow
+        CRM User Creation Flow
+        Data Insertion Flow
+        Recording Creation Flow
+        Comparison: Regular Users vs CRM Users
+        Automatic Triggers
+        1. Dashboard Stats Updates
+        2. Credit Consumption
+        3. Credit Sync
+        Helper Functions
+        Row Level Security (RLS)
+        User Policies
+        Service Role Policies
+        Indexes
+        Querying Examples
+        Monitoring
+        Issue: Foreign key constraint violation
+        """

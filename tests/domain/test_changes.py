@@ -14,11 +14,13 @@ from crm_domain import (
     TABLES,
     CheckViolation,
     Conflict,
+    Crm,
     ForeignKeyViolation,
     PermissionDenied,
     RlsViolation,
     UniqueViolation,
 )
+from crm_domain.memory import MemoryStore
 from crm_domain.rows import CRM_TABLES, REGULAR_TABLES
 from crm_domain.sources import label_uuid
 
@@ -123,6 +125,38 @@ def test_in_the_seed_nobody_gives_a_row_away(make_world: MakeWorld) -> None:
         make_world(SEED).by("amy").update(table="crm_resumes", set={"user_id": BOB})
 
 
+def test_in_the_seed_a_row_may_be_set_to_be_ones_own(make_world: MakeWorld) -> None:
+    """That gives nothing away."""
+    assert make_world(SEED).by("amy").update(table="crm_recordings", set={"user_id": AMY}).affected == 1
+
+
+FIXED: list[tuple[str, dict[str, Any], str]] = [
+    ("crm_users", {"email": "new@example.com"}, "is the key and never changes: an e-mail change is not offered."),
+    ("crm_resumes", {"id": NO_ROW}, "is the key and never changes; delete the row and create another."),
+    ("crm_resumes", {"user_id": BOB}, "says whose row it is and never changes."),
+    (
+        "crm_recordings",
+        {"video_url": "/2.mp4"},
+        "is fixed since the paid recording was completed: create another recording.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("table", "changes", "message"), FIXED, ids=[f"{t}.{next(iter(c))}" for t, c, _ in FIXED])
+def test_what_is_fixed_is_named_with_what_to_do(
+    table: str, changes: dict[str, Any], message: str, world: World
+) -> None:
+    """Also beside columns that are set to what they are."""
+    world.service.update(table="crm_recordings", set={"status": "completed"})
+    row = world.one(table, user_id=AMY)
+    same = {"is_active": row.is_active} if table != "crm_recordings" else {"status": "completed"}
+    (column,) = changes
+    with pytest.raises(CheckViolation) as refused:
+        world.service.update(table=table, where={"user_id": AMY}, set=same | changes)
+    assert refused.value.message == f"{TABLES[refused.value.table or ''].name}.{column} {message}"
+    assert (refused.value.column, world.one(table, user_id=AMY)) == (column, row)
+
+
 def test_a_primary_resume_may_be_set_to_what_it_is(world: World) -> None:
     """It is not its own second."""
     assert world.by("amy").update(table="crm_resumes", set={"is_primary": True}).affected == 1
@@ -152,14 +186,40 @@ def test_without_immutable_owner_a_second_primary_may_not_be_moved_in(make_world
     where = {"id": label_uuid("crm_resumes of amy")}
     with pytest.raises(UniqueViolation, match="primary"):
         world.service.update(table="crm_resumes", where=where, set={"user_id": BOB, "email": BOBS})
+    world.service.update(table="crm_resumes", where={"user_id": CAT}, set={"is_primary": False})
+    world.service.upload_resume(user_id=CAT, resume_url="/2.pdf", is_primary=True)
+    with pytest.raises(UniqueViolation, match="primary"):  # the second of the two
+        world.service.update(table="crm_resumes", where={"user_id": CAT}, set={"user_id": BOB, "email": BOBS})
     assert world.service.update(table="crm_resumes", where=where, set={"is_primary": False, "user_id": BOB}).affected
+
+
+def test_what_other_rules_let_in_is_not_in_the_way() -> None:
+    """Two primary resumes of the seed: hardened, they may be changed otherwise, and not made primary again."""
+    store = MemoryStore()
+    seed, hardened = (Crm(store, rules=rules) for rules in (SEED, HARDENED))
+    seed.as_service().sync_crm_user(user_id=AMY, email=AMYS)
+    for url in ("/1", "/2"):
+        seed.as_user(AMY).upload_resume(resume_url=url, is_primary=True)
+    assert hardened.as_user(AMY).update(table="crm_resumes", set={"file_type": "pdf"}).affected == 2
+    with pytest.raises(UniqueViolation, match="primary"):
+        hardened.as_user(AMY).update(table="crm_resumes", set={"is_primary": True})
+
+
+def test_nobodys_resumes_may_all_be_primary(make_world: MakeWorld) -> None:
+    """Without ``valid_values`` a row may have no user, and NULL equals no other NULL in an index."""
+    service = make_world(HARDENED.without("valid_values"), people=False).service
+    for url in ("/1", "/2"):
+        service.upload_regular_resume(user_id=None, resume_url=url)
+    assert service.update(table="resumes", set={"is_primary": True}).affected == 2
 
 
 def test_two_people_cannot_have_one_row_of_the_main_table(make_world: MakeWorld) -> None:
     """In the seed, the service may give it to somebody who has none."""
     world = make_world(SEED)
-    with pytest.raises(UniqueViolation):
+    with pytest.raises(UniqueViolation, match=r"^Another row of digital_resume_by_CRM has this user_id\.$") as refused:
         world.service.update(table="crm_users", where={"email": AMYS}, set={"user_id": BOB})
+    assert (refused.value.table, refused.value.column) == ("digital_resume_by_CRM", "user_id")
+    assert refused.value.section == CRM_TABLES[0].section
     assert world.service.update(table="crm_users", where={"email": AMYS}, set={"user_id": RITA}).affected == 1
     assert world.by("rita").is_crm_user() is True
 

@@ -77,6 +77,12 @@ def test_arguments_are_named(command: type[Any]) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_a_command_is_small(command: type[Any]) -> None:
+    """Whoever replays a log makes millions of them: neither a dict nor a place for weak references."""
+    assert not {"__dict__", "__weakref__"} & set(dir(command))
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_every_command_is_described(command: type[Any]) -> None:
     """Its docstring says what it does; a session's method shows the same."""
     assert inspect.getdoc(command)

@@ -85,14 +85,14 @@ def test_what_is_not_given_takes_its_default(table: str, world: World) -> None:
     ("given_", "created", "updated"),
     [
         ({}, "now", "now"),
-        ({"created_at": NOON}, NOON, NOON),
+        ({"created_at": NOON}, NOON, "now"),
         ({"updated_at": NOON}, "now", NOON),
-        ({"created_at": None}, None, None),
+        ({"created_at": None}, None, "now"),
         ({"created_at": None, "updated_at": NOON}, None, NOON),
     ],
 )
 def test_a_caller_may_choose_the_times(given_: dict[str, Any], created: object, updated: object, world: World) -> None:
-    """As SQL lets them: a row is updated when it is created, unless said otherwise."""
+    """As SQL lets them; each one that is not chosen is the model's time."""
     row = world.one("crm_job_requests", id=world.by("amy").create_job_request(**given_).id)
     now = world.clock.now
     assert (row.created_at, row.updated_at) == tuple(now if t == "now" else t for t in (created, updated))
@@ -114,6 +114,14 @@ def test_who_has_no_address_in_the_main_table_stores_no_crm_rows(world: World) -
         assert (refused.value.column, refused.value.safeguard) == ("email", "valid_values")
         with pytest.raises(ForeignKeyViolation):
             session.create_job_request(email="rita@example.com")
+
+
+def test_the_service_says_whose_row_it_is(world: World) -> None:
+    """It is nobody itself, so what it stores has no owner but the one that it names."""
+    for method in ("create_regular_job_request", "create_job_request"):
+        with pytest.raises(NotNullViolation) as refused:
+            getattr(world.service, method)()
+        assert (refused.value.column, refused.value.safeguard) == ("user_id", "valid_values")
 
 
 def test_the_service_finds_the_address_of_the_user(world: World) -> None:

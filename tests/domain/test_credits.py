@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from crm_domain import (
     HARDENED,
@@ -20,8 +24,13 @@ from crm_domain import (
     Update,
     user,
 )
-from crm_domain.events import CreditRefunded, CreditVoided
-from crm_domain.ids import UserId
+from crm_domain.credits import adjusted, balance_of, granted, had_initial_grant
+from crm_domain.events import CreditRefunded, CreditVoided, ProfileCreated
+from crm_domain.evolve import evolve
+from crm_domain.ids import Email, UserId
+from crm_domain.memory import memory_rows
+from crm_domain.ports import Tables
+from crm_domain.schema import COUNT_MAX
 from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
@@ -101,7 +110,58 @@ def test_no_credits_are_an_initial_grant_too(make_world: MakeWorld) -> None:
     assert ledger(world, "amy") == [("initial", 0, 0, 0, 0)]
 
 
+def test_a_re_sync_of_the_seed_grants_under_the_same_address(make_world: MakeWorld) -> None:
+    """What is missing to the initial credits is an initial grant too, and the ledger knows whose address it was for."""
+    world = make_world(SEED, people=False)
+    world.crm_user("amy").create_recording()
+    world.crm_user("amy")
+    assert ledger(world, "amy") == [("initial", 4, 3, 1, 0), ("initial", 1, 1, 0, 0)]
+    assert {grant.email for grant in world.service.select("credit_grants")} == {AMYS}
+
+
+def test_an_initial_grant_is_known_by_its_address_and_by_its_person(empty: World) -> None:
+    """Each by itself: nobody gets another under a new address, and no address gets another with a new person."""
+    empty.crm_user("amy")
+    empty.regular("rita")
+    tables = empty.crm.tables
+    amy, rita, amys, others = UserId(AMY), UserId(RITA), Email(AMYS), Email("other@example.com")
+    known = [had_initial_grant(tables, user_id, email) for user_id in (amy, rita) for email in (amys, others)]
+    assert known == [True, True, True, False]
+
+
+def test_a_grant_may_fill_a_balance_and_not_overfill_it(empty: World) -> None:
+    """The greatest balance belongs to what a balance may be; a payment too many is refused and nothing has changed."""
+    empty.crm_user("amy")
+    empty.service.adjust_balance(AMY, credits=COUNT_MAX - 3)
+    pay(empty, "amy", "the last")
+    assert empty.balance_of("amy") == COUNT_MAX
+    with pytest.raises(CheckViolation, match="lower the balance first") as refused:
+        pay(empty, "amy", "one too many")
+    assert (refused.value.table, refused.value.column) == ("profiles", "credits_remaining")
+    assert refused.value.section == "Credit Consumption"
+    assert empty.balance_of("amy") == empty.one("crm_users", email=AMYS).credits_remaining == COUNT_MAX
+
+
 # --- adjustments and voids ------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 2**31 - 1), max_size=4), st.integers(0, COUNT_MAX))
+@example([4], 5)
+@example([4], 3)
+@example([4, 3], 3)
+@example([4, 3], 2)
+@example([], COUNT_MAX)
+def test_any_balance_is_adjusted_to_any_other(grants: list[int], to: int) -> None:
+    """Whatever was granted before: what remains of the grants is the new balance, and none is overdrawn."""
+    tables, at, amy = Tables.made_by(memory_rows), datetime(2026, 1, 1, tzinfo=UTC), UserId(AMY)
+    evolve(tables, ProfileCreated((amy, 0, at, at)), at=at)
+    for credits_ in grants:
+        evolve(tables, granted(tables, amy, source="payment", credits=credits_, at=at), at=at)
+    for event in list(adjusted(tables, amy, to=to, source="adjustment", at=at)):
+        evolve(tables, event, at=at)
+    assert balance_of(tables, amy) == sum(grant.remaining for grant in tables.credit_grants) == to
+    assert all(grant.remaining + grant.voided == grant.credits for grant in tables.credit_grants)
+    assert all(min(grant.remaining, grant.voided) >= 0 for grant in tables.credit_grants)
 
 
 def test_an_adjustment_upwards_is_a_grant_of_the_difference(empty: World) -> None:
@@ -191,6 +251,25 @@ def test_a_profile_that_is_gone_pays_nothing(make_world: MakeWorld) -> None:
     assert (len(rita.select("recordings")), rita.count("profiles")) == (1, 0)
 
 
+MOVES: dict[str, Callable[[World], object]] = {
+    "a payment": lambda world: pay(world, "amy", "next"),
+    "a recording": lambda world: world.by("amy").create_recording(),
+    "a void": lambda world: world.service.adjust_balance(AMY, credits=0),
+    "a refund": lambda world: world.service.update(table="crm_recordings", set={"status": "failed"}),
+}
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_a_balance_tells_when_it_moved(name: str, refunding: World) -> None:
+    """``updated_at`` of the profile is the time of its last movement."""
+    refunding.by("amy").create_recording()
+    before = refunding.clock.now
+    assert refunding.one("profiles").updated_at == before
+    refunding.clock.advance(timedelta(hours=1))
+    MOVES[name](refunding)
+    assert refunding.one("profiles").updated_at == before + timedelta(hours=1)
+
+
 # --- refunds --------------------------------------------------------------------------------
 
 
@@ -245,7 +324,8 @@ def test_a_refunded_recording_stays_failed(status: str, refunding: World) -> Non
     for session in (refunding.service, refunding.by("amy")):
         with pytest.raises(CheckViolation, match="stays 'failed': the credit was given back"):
             session.update(table="crm_recordings", where={"id": recording}, set={"status": status})
-    assert refunding.by("amy").update(table="crm_recordings", set={"transcription": "x", "status": "failed"}).affected
+    for others in ({"transcription": "x", "status": "failed"}, {"transcription": "y"}):
+        assert refunding.by("amy").update(table="crm_recordings", set=others).affected == 1
     assert refunding.balance_of("amy") == 7
 
 
@@ -304,6 +384,18 @@ def test_the_id_of_a_deleted_recording_may_be_used_again(empty: World) -> None:
     consumptions = empty.service.select("credit_consumptions", {"recording_id": recording})
     assert sorted(c.completed_at is None for c in consumptions) == [False, True]
     assert amy.update(table="crm_recordings", set={"video_url": "/2.mp4"}).affected == 1
+
+
+def test_a_consumption_has_the_same_id_for_ever(world: World) -> None:
+    """Journals have it: the recording's own, a regular one's after its table, and a number from the second on."""
+    amys, ritas = label_uuid("crm_recordings of amy"), label_uuid("recordings of rita")
+    world.by("amy").delete(table="crm_recordings")
+    world.by("amy").create_recording(id=amys)
+    world.by("rita").delete(table="recordings")
+    world.by("rita").create_regular_recording(id=ritas)
+    for recording, first in ((amys, amys), (ritas, f"recordings/{ritas}")):
+        consumptions = world.service.select("credit_consumptions", {"recording_id": recording})
+        assert {c.id for c in consumptions} == {first, f"{first}/2"}
 
 
 def test_the_id_of_anothers_recording_is_no_way_into_their_ledger(refunding: World) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, get_args
 
+import attrs
 import pytest
 
 from crm_domain import (
     HARDENED,
     SERVICE,
+    Accepted,
     Command,
     CreateRecording,
     Crm,
@@ -72,6 +74,13 @@ def test_a_decision_changes_nothing_and_repeats_exactly(
     assert state_of(world.crm) == before
     assert decided() == first
     assert "datetime.datetime(2026, 1, 1, 0, 0" not in repr(getattr(first, "events", ()))
+
+
+def test_an_answer_says_nothing_that_was_not_asked_for() -> None:
+    """No id, no user, no number of rows; and it is small, for a log has as many as commands."""
+    nothing = dict.fromkeys(("id", "user_id", "credited", "affected"))
+    assert attrs.asdict(Accepted(())) == {"events": (), **nothing, "version": 0, "replayed": False}
+    assert not {"__dict__", "__weakref__"} & set(dir(Accepted))
 
 
 @pytest.mark.parametrize("nonsense", ["delete everything", None, SERVICE, CreateRecording])

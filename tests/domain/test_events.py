@@ -56,6 +56,12 @@ def test_every_type_of_event_happens(world: World) -> None:
     assert {type(event).__name__ for event in events_of(world.crm)} == set(EVENT_TYPES)
 
 
+@pytest.mark.parametrize("kind", EVENT_TYPES.values(), ids=EVENT_TYPES)
+def test_an_event_is_small(kind: type[Any]) -> None:
+    """A journal holds millions of them: neither a dict nor a place for weak references."""
+    assert not {"__dict__", "__weakref__"} & set(dir(kind))
+
+
 def test_every_event_has_a_stable_name_and_a_version() -> None:
     """Its class's name, and a number that only grows."""
     assert list(EVENT_TYPES.values()) == list(get_args(Event))

@@ -12,12 +12,18 @@ from crm_domain import (
     SEED,
     SERVICE,
     TABLES,
+    Command,
+    CreateRecording,
     Delete,
     PermissionDenied,
     Principal,
+    RecordPayment,
     Refused,
+    RegisterUser,
     RlsViolation,
     Rules,
+    SyncCrmUser,
+    TrackView,
     Update,
     user,
 )
@@ -106,6 +112,32 @@ def test_a_denial_names_its_safeguard(table: str, safeguard: str | None, world: 
     with pytest.raises(PermissionDenied) as refused:
         world.crm.as_anon().delete(table=table)
     assert refused.value.safeguard is None
+
+
+@pytest.mark.parametrize(
+    ("principal", "command", "message"),
+    [
+        (ANON, CreateRecording(), "The role 'anon' may not INSERT on crm_recordings; sign in first."),
+        (
+            ANON,
+            Update(table="payments", set={"ref": "x"}),
+            "The role 'anon' may not UPDATE on payments; sign in first.",
+        ),
+        (user(AMY), Delete(table="payments"), "The role 'user' may not DELETE on payments; ask the service to do it."),
+        (SERVICE, Delete(table="payments"), "The role 'service' may not DELETE on payments; ask the service to do it."),
+        (user(AMY), RegisterUser(), "Only the service role may register users."),
+        (user(AMY), SyncCrmUser(), "Only the service role may provision CRM users."),
+        (ANON, SyncCrmUser(), "Only the service role may provision CRM users."),
+        (user(AMY), RecordPayment(), "Only the service role may record payments."),
+        (user(AMY), TrackView(), "Only the service role may track views, logins and time."),
+    ],
+    ids=["INSERT", "UPDATE", "DELETE", "even the service", "register", "sync oneself", "sync", "pay", "track"],
+)
+def test_a_denial_says_who_may_not_do_what(principal: Principal, command: Command, message: str, world: World) -> None:
+    """The role, the verb, the table, and who may help."""
+    with pytest.raises(PermissionDenied) as refused:
+        world.crm.execute(principal, command)
+    assert refused.value.message == message
 
 
 @pytest.mark.parametrize(

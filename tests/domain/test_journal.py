@@ -98,3 +98,12 @@ def test_entries_may_be_read_while_others_are_written(world: World) -> None:
         if read == 3:
             world.by("amy").create_job_request()
     assert read == length
+
+
+def test_the_entries_of_an_account_are_those_that_concern_it(world: World) -> None:
+    """Each once and in order, whoever caused them; of somebody unknown there are none."""
+    everything = list(world.crm.journal.entries())
+    for name in ("amy", "rita"):
+        account = UserId(label_uuid(name))
+        assert list(world.crm.journal.entries_of(account)) == [e for e in everything if e.account == account]
+    assert list(world.crm.journal.entries_of(UserId(label_uuid("stranger")))) == []

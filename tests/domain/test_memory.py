@@ -76,6 +76,25 @@ def test_an_index_follows_its_rows(table: Table[Any], values: Any, *, early: boo
     assert rows.one("user_id", "amy") is None
 
 
+@pytest.mark.parametrize(
+    ("below", "found"),
+    [
+        (None, "53142"),
+        (("b", "5"), "3142"),
+        (("b", "1"), "142"),
+        (("a", "9"), "142"),
+        ((None, "4"), "2"),
+        ((None, "2"), ""),
+    ],
+)
+def test_rows_come_in_descending_order(below: Any, found: str) -> None:
+    """By the value of a column, then by key, NULL last; behind a row, whether it is stored or not."""
+    rows = memory_rows(CRM_RESUMES)
+    for key, user_id in (("1", "a"), ("2", None), ("3", "b"), ("4", None), ("5", "b")):
+        rows.insert(resume(key, user_id=user_id))
+    assert "".join(row.id for row in rows.descending("user_id", below=below)) == found
+
+
 def test_a_partial_index_holds_the_rows_that_meet_its_condition() -> None:
     """They enter and leave it as they change."""
     rows = memory_rows(CRM_RESUMES)
@@ -116,6 +135,16 @@ def test_null_is_found_too() -> None:
     rows.insert(resume("2"))
     assert keys(rows, "user_id", None) == ["1"]
     assert rows.one("primary", None) is None
+
+
+def test_a_row_whose_place_in_an_index_changes_is_found_there() -> None:
+    """What orders the rows of one value may change as the value may."""
+    rows = memory_rows(CREDIT_GRANTS)
+    rows.insert(grant("first", number=1))
+    rows.insert(grant("second", number=2))
+    assert keys(rows, "open", "amy") == ["first", "second"]
+    rows.update("first", {"number": 3})
+    assert keys(rows, "open", "amy") == ["second", "first"]
 
 
 class Agreement(RuleBasedStateMachine):

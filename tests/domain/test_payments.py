@@ -101,7 +101,7 @@ def test_without_the_price_any_amount_above_0_is_one(amount: str, *, taken: bool
     if taken:
         assert world.service.record_payment(user_id=RITA, amount=amount, ref="next").credited is True
     else:
-        with pytest.raises(CheckViolation) as refused:
+        with pytest.raises(CheckViolation, match=rf"^payments\.amount: {amount} is not above 0\.$") as refused:
             world.service.record_payment(user_id=RITA, amount=amount, ref="next")
         assert refused.value.safeguard == "valid_values"
     assert make_world(SEED).service.record_payment(user_id=RITA, amount=amount, ref="next").credited is True

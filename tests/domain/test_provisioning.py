@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crm_domain import HARDENED, SEED, Crm, InvalidEmail, Rules, UniqueViolation
-from crm_domain.ids import is_canonical_uuid
+from crm_domain import HARDENED, SEED, Crm, InvalidEmail, NotNullViolation, Rules, UniqueViolation
+from crm_domain.events import CrmUserSynced
+from crm_domain.ids import Email, UserId, is_canonical_uuid
 from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def test_the_creation_flow(rules: Rules, make_world: MakeWorld) -> None:
         "DashboardCreated",
     ]
     now = world.clock.now
-    assert world.one("auth.users").email == AMYS
+    assert (world.one("auth.users").email, world.one("auth.users").created_at) == (AMYS, now)
+    assert (world.one("profiles").created_at, world.one("profiles").updated_at) == (now, now)
     assert world.balance_of("amy") == 4
     crm_user = world.one("crm_users")
     assert (crm_user.email, crm_user.user_id, crm_user.credits_remaining) == (AMYS, AMY, 4)
@@ -48,6 +50,21 @@ def test_the_creation_flow(rules: Rules, make_world: MakeWorld) -> None:
     assert (stats.total_applications, stats.total_recordings, stats.total_resumes, stats.total_views) == (0, 0, 0, 0)
     assert (stats.last_application_date, stats.last_recording_date, stats.last_login_date) == (None, None, None)
     assert world.by("amy").create_recording().id is not None
+
+
+def test_a_registration_notes_when(empty: World) -> None:
+    """The person and the profile are of the model's time."""
+    empty.service.register_user(user_id=RITA, email="rita@example.com")
+    now, profile = empty.clock.now, empty.one("profiles")
+    assert (empty.one("auth.users").created_at, profile.created_at, profile.updated_at) == (now, now, now)
+    assert profile.credits_remaining == 0
+
+
+def test_an_address_is_needed(empty: World) -> None:
+    """It is the key of the account, which the refusal says."""
+    for method in (empty.service.sync_crm_user, empty.service.register_user):
+        with pytest.raises(NotNullViolation, match=r"^An e-mail address is needed: it is the key of the account\.$"):
+            method(email=None)
 
 
 def test_an_id_is_made_where_none_is_chosen(empty: World) -> None:
@@ -69,7 +86,8 @@ def test_a_re_sync_refreshes_last_sync_at_only(empty: World) -> None:
     before, stats = empty.one("crm_users"), empty.one("crm_dashboard_stats")
     empty.clock.advance(timedelta(days=1))
     accepted = empty.service.sync_crm_user(email=AMYS, payment_details={"card": 2})
-    assert (names(accepted), accepted.user_id) == (["CrmUserSynced"], AMY)
+    assert accepted.events == (CrmUserSynced(UserId(AMY), Email(AMYS)),)
+    assert accepted.user_id == AMY
     after = empty.one("crm_users")
     assert after.last_sync_at == empty.clock.now
     after.last_sync_at = before.last_sync_at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -226,6 +227,17 @@ def test_pages_neither_repeat_nor_skip_when_rows_come_and_go(numbered: World) ->
     assert titles(amy.job_requests(limit=4, after=page[-1])) == "5321"
 
 
+@pytest.mark.parametrize("table", TABLES)
+def test_pages_of_the_service_are_the_whole(table: str, world: World) -> None:
+    """Of every table, also where rows have no time."""
+    world.by("amy").create_job_request(created_at=None)
+    everything: list[Any] = world.service.select(table)
+    pages: list[Any] = []
+    while page := world.service.select(table, limit=2, after=pages[-1] if pages else None):
+        pages += page
+    assert pages == everything
+
+
 def test_pages_of_rows_of_one_moment(empty: World) -> None:
     """The key tells which come behind."""
     amy = empty.crm_user("amy")
@@ -330,6 +342,24 @@ def test_all_crm_users_with_their_stats(reported: World) -> None:
     assert (without.total_applications, without.total_recordings, without.total_resumes) == (None, None, None)
     assert [row.email for row in reported.by("amy").crm_users_with_stats()] == [AMYS]
     assert reported.by("bob").crm_users_with_stats() == []
+
+
+def test_active_crm_users_come_in_pages(world: World) -> None:
+    """Newest first; a page goes on behind a row of the one before, or behind a user, active or not."""
+    world.service.deactivate(BOBS)
+    everything = world.service.crm_users_with_stats()
+    assert [row.email for row in everything] == ["cat@example.com", AMYS]
+    assert world.service.crm_users_with_stats(limit=1) == everything[:1]
+    assert world.service.crm_users_with_stats(limit=5, after=everything[0]) == everything[1:]
+    assert world.service.crm_users_with_stats(after=world.one("crm_users", email=BOBS)) == everything[1:]
+    assert world.service.crm_users_with_stats(after=everything[1]) == []
+    with pytest.raises(ValueError, match=r"^limit: expected 0 or more, got -1$"):
+        world.service.crm_users_with_stats(limit=-1)
+
+
+def test_amounts_are_found_however_they_are_written(world: World) -> None:
+    """12.990 is 12.99."""
+    assert len(world.service.select("payments", {"amount": Decimal("12.990")})) == world.service.count("payments") > 0
 
 
 def test_complete_data(world: World) -> None:

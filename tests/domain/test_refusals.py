@@ -28,6 +28,7 @@ from crm_domain import (
     HARDENED,
     SEED,
     SERVICE,
+    TABLES,
     Accepted,
     CheckViolation,
     Command,
@@ -872,6 +873,27 @@ def test_each_breach_is_refused_alone(
 ) -> None:
     """A breach is refused with its kind, column and safeguard, or the seed accepts it: one of its holes."""
     _assert_won(scene, (breach,), reading, made(reading), state_of)
+
+
+@pytest.mark.parametrize(
+    ("scene", "breach"),
+    [
+        pytest.param(scene, breach, id=f"{scene.name}: {breach.name}")
+        for scene in SCENES.values()
+        for breach in scene.breaches
+    ],
+)
+def test_a_refusal_says_where_its_rule_stands(
+    scene: Scene, breach: Breach, made: Callable[[str], World], headings: str
+) -> None:
+    """A sentence, a section that the document has, and the table, unless the command as a whole is refused."""
+    with pytest.raises(Refused, match=r"^\S.*\.$") as refused:
+        scene.arranged(made("HARDENED"), breach)()
+    assert str(refused.value.section) in headings
+    if breach is KEY_USED or refused.value.section == "Service Role Policies":
+        assert (refused.value.table, refused.value.column) == (None, None)
+    else:
+        assert refused.value.column in {None, *TABLES[str(refused.value.table)].by_name}
 
 
 @pytest.mark.parametrize(

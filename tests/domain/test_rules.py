@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_domain import HARDENED, SAFEGUARDS, SEED, CreditPolicy, Rules
+from crm_domain.laws import LAWS
 
 DECIDED = [
     "atomic_consume",
@@ -47,17 +48,24 @@ def test_safeguards_are_the_decided_ones() -> None:
 
 
 @pytest.mark.parametrize("name", DECIDED)
-def test_a_safeguard_says_which_hole_it_closes_and_where(name: str) -> None:
+def test_a_safeguard_says_which_hole_it_closes_and_where(name: str, headings: str) -> None:
     """Its hole, what it does, its section; and its law and module, unless only a database can have the hole."""
     safeguard = SAFEGUARDS[name]
-    assert safeguard.hole
-    assert safeguard.closes
-    assert safeguard.section
+    assert safeguard.hole.endswith(".")
+    assert safeguard.closes.endswith(".")
+    assert safeguard.section in headings
     if name in IN_THE_DATABASE_ONLY:
         assert (safeguard.law, safeguard.module) == (None, None)
     else:
-        assert safeguard.law
+        assert safeguard.law in {law.name for law in LAWS}
         importlib.import_module(f"crm_domain.{safeguard.module}")
+
+
+@pytest.mark.parametrize("kind", [CreditPolicy, Rules])
+def test_rules_are_named(kind: type[Any]) -> None:
+    """A number or a switch says nothing by its place."""
+    with pytest.raises(TypeError, match="positional"):
+        kind(attrs.fields(kind)[0].default)
 
 
 def test_the_readings() -> None:

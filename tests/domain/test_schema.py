@@ -16,13 +16,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crm_domain import CheckViolation, NotNullViolation
-from crm_domain.rows import CRM_RECORDINGS, CRM_RESUMES, CRM_USERS, PAYMENTS, TABLES
+from crm_domain.rows import CRM_RECORDINGS, CRM_RESUMES, CRM_USERS, PAYMENTS, PROFILES, TABLES
 from crm_domain.schema import (
+    COUNT_MAX,
     DEFAULT,
+    INT64_MAX,
     Atom,
     Column,
     ColumnType,
     Index,
+    Table,
     column,
     json_text,
     table_of,
@@ -81,10 +84,31 @@ def test_a_column_takes_no_other_type(type_: ColumnType, value: object) -> None:
     assert mistake.type is (ValueError if type_ is ColumnType.UUID and isinstance(value, str) else TypeError)
 
 
+def test_a_column_asks_for_nothing_by_itself() -> None:
+    """What is not declared is not so: NULL may stand there, and anything of its type."""
+    plain = of_type(ColumnType.TEXT)
+    assert (plain.default, plain.references, plain.one_of, plain.most) == (None, None, (), INT64_MAX)
+    assert not any((plain.key, plain.not_null, plain.not_null_if_valid, plain.not_negative, plain.owner))
+
+
+@pytest.mark.parametrize("kind", [Column, Index, Table])
+def test_declarations_are_named(kind: type[Any]) -> None:
+    """A name or a switch says nothing by its place."""
+    with pytest.raises(TypeError, match="positional"):
+        kind("it")
+
+
+def test_every_count_can_be_said_exactly_by_a_front_end() -> None:
+    """Its numbers are floats, which name every integer up to this one, and not the next."""
+    assert float(COUNT_MAX - 1) == COUNT_MAX - 1
+    assert float(COUNT_MAX + 1) == COUNT_MAX
+
+
 # --- values ---------------------------------------------------------------------------------
 
 DURATION, STATUS, VIDEO = (CRM_RECORDINGS.column(name) for name in ("duration", "status", "video_url"))
 AMOUNT, DETAILS = PAYMENTS.column("amount"), CRM_USERS.column("payment_details")
+BALANCE = PROFILES.column("credits_remaining")
 URL, PRIMARY = CRM_RESUMES.column("resume_url"), CRM_RESUMES.column("is_primary")
 
 
@@ -131,6 +155,23 @@ def test_values_that_a_column_does_not_take(
     assert type(refusal) is kind
     assert (refusal.table, refusal.column, refusal.safeguard) == ("crm_recordings", column_.name, safeguard)
     assert refusal.message.startswith(f"crm_recordings.{column_.name} ")
+
+
+@pytest.mark.parametrize(
+    ("column_", "value", "reason"),
+    [
+        (URL, None, "is missing"),
+        (VIDEO, "\0", "holds a NUL character or half of a surrogate pair, which no database stores"),
+        (STATUS, "banana", "is 'banana', expected one of processing, completed, failed"),
+        (AMOUNT, Decimal("0.001"), "is 0.001, expected an amount with at most two decimals, below 10000000000"),
+        (DURATION, INT64_MAX + 1, "is 9223372036854775808, which does not fit 64 bits"),
+        (DURATION, -1, "is -1, expected 0 or more"),
+        (BALANCE, COUNT_MAX + 1, "is 9007199254740993, expected at most 9007199254740992"),
+    ],
+)
+def test_a_fault_says_what_is_wrong(column_: Column, value: Atom, reason: str) -> None:
+    """What the value is, and what would be right."""
+    assert [fault.reason for fault in column_.faults(value)] == [reason]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from crm_domain import Crm, ManualClock, SequentialIds
 from crm_domain.ids import is_canonical_uuid
-from crm_domain.sources import label_uuid, random_ids, system_clock
+from crm_domain.sources import label_uuid, random_ids, stopwatch, system_clock
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -66,3 +66,9 @@ def test_a_crm_lives_in_the_world_unless_told_otherwise() -> None:
     assert uuid.UUID(user_id).version == 4
     (entry, *_) = crm.journal.entries()
     assert before <= entry.at <= datetime.now(UTC)
+
+
+def test_a_stopwatch_tells_what_has_gone_by() -> None:
+    """It never goes back, and begins at 0 or little more."""
+    elapsed = stopwatch()
+    assert 0 <= elapsed() <= elapsed()

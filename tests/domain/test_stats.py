@@ -110,7 +110,7 @@ def test_the_seed_counts_for_the_address_that_a_row_carries(make_world: MakeWorl
 
 def test_a_counter_at_its_greatest_value_still_counts(world: World) -> None:
     """No counter may be set so high that counting on from there would leave 64 bits."""
-    most = {name: COUNT_MAX for name in ("total_applications", "total_recordings", "total_resumes", "total_views")}
+    most = dict.fromkeys(("total_applications", "total_recordings", "total_resumes", "total_views"), COUNT_MAX)
     world.service.update(table="crm_dashboard_stats", set=most)
     world.by("amy").create_job_request()
     assert world.one("crm_dashboard_stats", email=AMYS).total_applications == COUNT_MAX + 1

@@ -73,6 +73,12 @@ def test_the_total_fits_64_bits(world: World) -> None:
     assert world.one("crm_dashboard_stats", email=AMYS).total_time_spent == INT64_MAX
 
 
+def test_who_has_spent_all_time_there_is_may_still_come_back(world: World) -> None:
+    """Views and logins take no time."""
+    world.service.track_time(email=AMYS, seconds=INT64_MAX)
+    assert world.service.track_view(email=AMYS).affected == world.service.track_login(email=AMYS).affected == 1
+
+
 def test_a_deactivated_user_is_still_tracked(world: World) -> None:
     """They may read, so they may be seen."""
     world.service.deactivate(AMYS)

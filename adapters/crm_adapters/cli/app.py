@@ -11,11 +11,24 @@ from typing import Any, Final
 import click
 
 from crm_adapters.command_log import LogError
+from crm_adapters.sqlite import StoreError
 
+from .backup import backup
+from .check import check
+from .dashboard import dashboard
 from .explain import explain
+from .history import history
+from .init import init
+from .needs_credits import needs_credits
+from .rebuild import rebuild
+from .restore import restore
 from .rules import rules
 from .run import run
 from .sample import sample
+from .stats import stats
+from .user import user
+from .users import users
+from .verify import verify
 
 EXIT_BUG: Final = 70
 """crm-domain itself made a mistake (``EX_SOFTWARE`` of sysexits.h)."""
@@ -27,8 +40,17 @@ EXIT_BROKEN_PIPE: Final = 141
 """Nobody reads the output any more: 128 and the number of SIGPIPE."""
 
 
-class LogMistake(click.ClickException):
-    """A line of a log is not a command."""
+SECTIONS: Final[dict[str, tuple[click.Command, ...]]] = {
+    "Rules": (run, explain, rules, sample),
+    "What a file holds": (users, needs_credits, dashboard, user, history, stats),
+    "Keep a file safe": (init, verify, rebuild, backup, restore),
+    "Prove": (check,),
+}
+"""The commands, by what somebody wants; ``--help`` lists them so."""
+
+
+class BadInput(click.ClickException):
+    """A line of a log is not a command, or a file cannot be used as asked."""
 
     exit_code = 2
 
@@ -36,12 +58,19 @@ class LogMistake(click.ClickException):
 class Commands(click.Group):
     """The commands, each of which ends with a message and an exit code, and never with a traceback."""
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, section by section."""
+        width = formatter.width - 6 - max(map(len, self.list_commands(ctx)))
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(str(c.name), c.get_short_help_str(width)) for c in commands])
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
-        except LogError as error:
-            raise LogMistake(str(error)) from None
+        except (LogError, StoreError) as error:
+            raise BadInput(str(error)) from None
         except KeyboardInterrupt:
             ctx.exit(EXIT_INTERRUPTED)
         except BrokenPipeError:
@@ -75,19 +104,21 @@ def cli() -> None:
     """Run, explain and look up the rules of a CRM that sells video recordings for credits.
 
     \b
-    Try it on two weeks in the life of a small service:
+    Try it on two weeks in the life of a small service, then keep it in a file:
       crm-domain run --sample --summary
-      crm-domain run --sample --summary --rules seed
       crm-domain explain --sample --line 93
-      crm-domain rules
+      crm-domain run --sample --db crm.db -q
+      crm-domain history amy.alvarez@example.com
+      crm-domain check crm.db
 
     The rules are a document's, in two readings: "seed" takes it at its word, "hardened" (the
     default) closes each of its holes by one named safeguard.
     """  # noqa: D301 - click takes \b for "keep these lines as they are"
 
 
-for command in (run, explain, rules, sample):
-    cli.add_command(command)
+for commands in SECTIONS.values():
+    for command in commands:
+        cli.add_command(command)
 
 
 def main() -> None:

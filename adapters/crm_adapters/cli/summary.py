@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import Any, Final
 
@@ -14,7 +13,6 @@ from crm_domain.rows import GRANT_SOURCES, AuthUser
 
 from .output import meaning_of, table
 
-_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _USERS_MAX: Final = 50
 """How many users are shown."""
 
@@ -86,7 +84,5 @@ def _laws(run: Run) -> str:
         return f"Laws\nall {sum(isinstance(law, StateLaw) for law in LAWS)} that a single state can show hold"
     broken = Counter(violation.law.name for violation in violations)
     first = {violation.law.name: violation.text for violation in reversed(violations)}
-    rows = [
-        (number, name, _UUID.sub(lambda id_: run.labels.name(id_[0]), first[name])) for name, number in broken.items()
-    ]
+    rows = [(number, name, run.labels.told(first[name])) for name, number in broken.items()]
     return "Laws that are broken\n" + table(("", "law", "first place"), rows)

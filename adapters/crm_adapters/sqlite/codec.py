@@ -6,7 +6,7 @@ a tenth of `cattrs` on top of that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias, cast
 import msgspec
 from attrs import frozen
 
-from crm_domain.events import SCHEMA_VERSIONS, Event, RowStored, RowUpdated, data_of
+from crm_domain.events import EVENT_TYPES, SCHEMA_VERSIONS, Event, RowStored, RowUpdated, data_of
 from crm_domain.rows import TABLES
 from crm_domain.schema import Atom, Column, ColumnType, Values
 from crm_domain.upcasting import EventRecord, event_of
@@ -24,11 +24,12 @@ Stored: TypeAlias = str | int | None
 """What SQLite keeps for an atom."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16_384)
 def time_text(moment: datetime) -> str:
     """Return an aware UTC time as text of always the same length, which sorts as time does.
 
-    Cached, because the same moment stands in several columns of the same command.
+    Cached, because the same moment stands in several columns and events of the same command; in a
+    bulk load the rows are written some thousands of commands after the events.
     """
     return moment.isoformat(timespec="microseconds")
 
@@ -80,8 +81,9 @@ class RowCodec:
         """Return a row as SQLite takes it."""
         out: list[Any] = list(values)
         for n in self.written:
-            if out[n] is not None:
-                out[n] = stored_of(out[n])
+            atom = out[n]
+            if atom is not None:
+                out[n] = time_text(atom) if type(atom) is datetime else stored_of(atom)
         return out
 
     def values(self, stored: Sequence[Any]) -> Values:
@@ -99,14 +101,26 @@ CODECS: Final = {name: RowCodec.of(table.columns) for name, table in TABLES.item
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
+_RECORDS: Final[dict[type[Any], tuple[RowCodec, Callable[..., Any]]]] = {
+    kind: (CODECS[kind.table.name], msgspec.defstruct(kind.__name__, [(name, Any) for name in kind.table.by_name]))
+    for kind in EVENT_TYPES.values()
+    if issubclass(kind, RowStored)
+}
+"""For each event that stores a row: the codec of the row, and a record of its columns, which is written in half the
+time of a dict."""
+
 
 def event_text(event: Event) -> tuple[str, int, str]:
     """Return an event's type, schema version and data as JSON text, for the journal."""
-    name = type(event).__name__
-    if isinstance(event, RowStored):
-        data = dict(zip(event.table.by_name, CODECS[event.table.name].stored(event.values), strict=True))
-    else:
+    data: Any
+    kind = type(event)
+    record = _RECORDS.get(kind)
+    if record is None:
         data = {column: stored_of(atom) for column, atom in data_of(event).items()}
+    else:
+        codec, record_of = record
+        data = record_of(*codec.stored(event.values))  # type: ignore[union-attr]
+    name = kind.__name__
     return name, SCHEMA_VERSIONS[name], _encode(data).decode()
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, TypeAlias
 from sqlite_utils import Database
 
 from .errors import StoreBusy, StoreError
+from .filling import Filling
 from .locking import FileLock, has_wal_reset_bug
 
 Synchronous: TypeAlias = Literal["FULL", "NORMAL"]
@@ -53,6 +54,7 @@ class Connection:
         active: Whether a transaction is going on.
         caches: What forgets everything when somebody else has written.
         waiting: What writes those changes that are in memory alone, in the order of their coming.
+        filling: What is spared while the present transaction fills tables.
     """
 
     def __init__(self, path: Path, *, synchronous: Synchronous, busy_timeout_seconds: float) -> None:
@@ -61,12 +63,14 @@ class Connection:
         self.active = False
         self.caches: list[Callable[[], None]] = []
         self.waiting: dict[Callable[[], None], None] = {}
+        self.filling = Filling(self.rows)
         self._owner: int | None = None
         self._turns = FileLock(path, busy_timeout_seconds)
         self._broken: str | None = None
         self._pid = os.getpid()
         self._seen: int | None = None
         self._changes_before = 0
+        self._identity = _identity(path)
         self._raw = _opened(path, busy_timeout_seconds)
         self._statement, self._statements = self._raw.execute, self._raw.executemany
         try:
@@ -76,8 +80,8 @@ class Connection:
             self.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
             # Of plug-ins that others may have installed, none belongs here.
             self.database = Database(self._raw, execute_plugins=False)
-            self._identity = _identity(path)
             self._use_wal()
+            self._refuse_moved()  # now the log is open too: it is to be the log of this very file
         except BaseException:
             self._raw.close()
             raise
@@ -93,7 +97,7 @@ class Connection:
         """
         try:
             return self._statement(sql, parameters)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._failed(error) from error
 
     def executemany(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
@@ -104,7 +108,7 @@ class Connection:
         """
         try:
             self._statements(sql, parameters)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._failed(error) from error
         except (OverflowError, UnicodeEncodeError) as error:
             raise StoreError(self.path, f"cannot hold a value, so nothing of this was kept: {error}") from error
@@ -117,7 +121,7 @@ class Connection:
         """
         try:
             return self._statement(sql, parameters).fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._failed(error) from error
 
     def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
@@ -149,8 +153,8 @@ class Connection:
             if self.active:
                 raise RuntimeError("begin: not in the middle of a read")  # noqa: TRY301
             self._refuse_use()
-            self._refuse_moved()
             self._turns.acquire()
+            self._refuse_moved()  # with the lock in hand: it may have been replaced while we waited
             self.active = True
             self.execute("BEGIN IMMEDIATE")
             self._changes_before = self._raw.total_changes
@@ -164,6 +168,7 @@ class Connection:
         for flush in tuple(self.waiting):
             flush()
         self.waiting.clear()
+        self.filling.make()
         self.execute("COMMIT")
         self._end()
 
@@ -182,6 +187,7 @@ class Connection:
 
     def _end(self) -> None:
         self.active = False
+        self.filling.end()
         self._turns.release()
         self._owner = None
         self.lock.release()
@@ -194,6 +200,7 @@ class Connection:
                 yield
                 return
             self._refuse_use()
+            self._refuse_moved()
             try:
                 self.active = True
                 self.execute("BEGIN")
@@ -245,6 +252,7 @@ class Connection:
             return
         self._turns.acquire()
         try:
+            self._refuse_moved()
             mode = self.value("PRAGMA journal_mode = WAL")
         finally:
             self._turns.release()
@@ -262,7 +270,7 @@ class Connection:
             self._broken = "the file was moved, deleted or replaced while it was open: open it anew"
             self._refuse_use()
 
-    def _failed(self, error: sqlite3.Error) -> StoreError:
+    def _failed(self, error: sqlite3.Error | UnicodeDecodeError) -> StoreError:
         """Return what to raise for an error of SQLite, and refuse to go on where that is not safe."""
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         primary = code & 0xFF

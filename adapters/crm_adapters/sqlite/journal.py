@@ -18,6 +18,7 @@ from .rows import KEPT_MAX, WAITING_MAX
 _INSERT: Final = "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _LAST: Final = "SELECT max(position) FROM journal"
 _VERSION: Final = "SELECT max(version) FROM journal WHERE account IS ?"
+_PAGE_OF: Final = "SELECT * FROM journal WHERE account = ? AND version > ? ORDER BY version LIMIT 1000"
 _PAGE: Final = "SELECT * FROM journal WHERE position > ? AND position <= ? ORDER BY position LIMIT 1000"
 
 
@@ -41,32 +42,34 @@ class SqliteJournal:
 
     def append(self, events: Sequence[Event], *, at: datetime, principal: Principal, key: str | None) -> int:
         """Append the events of one command; return the version that their first account now has, 0 without any."""
+        connection, new = self._connection, self._new
+        connection.waiting[self.flush] = None
+        time, role, user_id = time_text(at), principal.role.value, principal.user_id
         first: UserId | None = None
-        self._connection.waiting[self.flush] = None
-        time, who = time_text(at), (principal.role.value, principal.user_id)
         for position, event in enumerate(events, start=len(self) + 1):
             account = concerned(event)
             version = self._version_of[account] = self._version(account) + 1
-            self._new.append((position, time, *who, account, version, key, *event_text(event)))
+            new.append((position, time, role, user_id, account, version, key, *event_text(event)))
             self._length = position
-            if first is None:
-                first = account
-        if len(self._new) >= WAITING_MAX:
+            first = first or account
+        if len(new) >= WAITING_MAX:
             self.flush()
         return 0 if first is None else self._version(first)
 
     def entries(self, *, after: int = 0, upto: int | None = None) -> Iterator[JournalEntry]:
         """Yield the entries at positions above *after*, up to and with *upto*."""
         last = len(self) if upto is None else upto
-        page: Sequence[Any] = [()]
-        while page:
-            with self._connection.lock:
-                self.flush()
-                if not self._connection.active:
-                    self._connection.look()
-                page = self._connection.rows(_PAGE, (after, last))
+        while page := self._read(_PAGE, (after, last)):
+            after = page[-1][0]
             for stored in page:
-                after = stored[0]
+                yield self._entry(*stored)
+
+    def entries_of(self, account: UserId) -> Iterator[JournalEntry]:
+        """Yield the entries that concern this account, found by an index."""
+        version = 0
+        while page := self._read(_PAGE_OF, (account, version)):
+            version += len(page)
+            for stored in page:
                 yield self._entry(*stored)
 
     def version_of(self, account: UserId) -> int:
@@ -93,34 +96,49 @@ class SqliteJournal:
         if len(self._version_of) > KEPT_MAX:
             self._version_of.clear()
 
+    def _read(self, sql: str, bounds: tuple[Any, ...]) -> Sequence[Any]:
+        with self._connection.lock:
+            self.flush()
+            if not self._connection.active:
+                self._connection.look()
+            return self._connection.rows(sql, bounds)
+
     def _version(self, account: UserId | None) -> int:
         version = self._version_of.get(account)
         if version is None:
             version = self._version_of[account] = self._connection.value(_VERSION, (account,)) or 0
         return version
 
-    def _entry(
-        self,
-        position: int,
-        at: str,
-        role: str,
-        user_id: str | None,
-        account: str | None,
-        version: int,
-        key: str | None,
-        type_name: str,
-        schema_version: int,
-        data: str,
-    ) -> JournalEntry:
+    def _entry(self, *stored: Any) -> JournalEntry:
         try:
-            return JournalEntry(
-                position=position,
-                at=datetime.fromisoformat(at),
-                principal=Principal(Role(role), user_id),
-                account=None if account is None else UserId(account),
-                version=version,
-                idempotency_key=key,
-                event=event_from(type_name, schema_version, data),
-            )
+            return entry_of(*stored)
         except ValueError as error:
-            raise StoreError(self._connection.path, f"journal position {position}: {error}") from error
+            raise StoreError(self._connection.path, f"journal position {stored[0]}: {error}") from error
+
+
+def entry_of(
+    position: int,
+    at: str,
+    role: str,
+    user_id: str | None,
+    account: str | None,
+    version: int,
+    key: str | None,
+    type_name: str,
+    schema_version: int,
+    data: str,
+) -> JournalEntry:
+    """Return the entry that a row of the journal keeps.
+
+    Raises:
+        ValueError: It cannot be read.
+    """
+    return JournalEntry(
+        position=position,
+        at=datetime.fromisoformat(at),
+        principal=Principal(Role(role), user_id),
+        account=None if account is None else UserId(account),
+        version=version,
+        idempotency_key=key,
+        event=event_from(type_name, schema_version, data),
+    )

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 
 from .connection import Connection
 from .errors import StoreError
+from .partial import remove_partial, sync_folder
 from .schema import VERSION
 
 Migration: TypeAlias = Callable[[Connection], None]
@@ -72,14 +73,22 @@ def _backed_up(path: Path, version: int) -> Path:
     """Copy the file beside itself; the copy appears under its name when it is complete."""
     backup = path.with_name(f"{path.name}.v{version}-backup")
     partial = backup.with_name(f"{backup.name}.partial")
+    remove_partial(partial)  # somebody may have been cut off here, and have left what is no database
     try:
         with (
             closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source,
             closing(sqlite3.connect(partial)) as target,
         ):
-            source.backup(target)
+            source.backup(target, progress=_refuse_to_wait)
         partial.replace(backup)
+        sync_folder(backup.parent)
     except (OSError, sqlite3.Error) as error:
-        partial.unlink(missing_ok=True)
+        remove_partial(partial)
         raise StoreError(path, f"no copy could be put at {backup}, so the file was not migrated: {error}") from error
     return backup
+
+
+def _refuse_to_wait(status: int, _remaining: int, _total: int) -> None:
+    """Give up on a file that somebody holds as a whole: Python's backup would wait for it for ever."""
+    if status in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        raise sqlite3.OperationalError("database is locked")

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +24,7 @@ from .connection import Connection, Synchronous
 from .errors import StoreError
 from .locking import FileLock
 from .migrations import migrate, newer
+from .partial import remove_partial, sync_folder
 from .schema import APPLICATION_ID, VERSION, statements
 
 _MAGIC: Final = b"SQLite format 3\0"
@@ -36,7 +38,7 @@ def opened(path: Path, rules: Rules, *, synchronous: Synchronous, busy_timeout_s
         StoreError: The path is a directory or in a missing one, or the file is none of ours, of a
             newer version, or kept under other rules.
     """
-    if _is_new(path):
+    if is_new(path):
         _create(path, rules, busy_timeout_seconds)
     connection = Connection(path, synchronous=synchronous, busy_timeout_seconds=busy_timeout_seconds)
     try:
@@ -48,16 +50,27 @@ def opened(path: Path, rules: Rules, *, synchronous: Synchronous, busy_timeout_s
     return connection
 
 
-def stored_rules(path: str | os.PathLike[str]) -> Rules:
+def create(path: str | os.PathLike[str], rules: Rules, *, busy_timeout_seconds: float = 10.0) -> Path:
+    """Make a file that is kept under *rules* where there is none yet; return where it is.
+
+    Raises:
+        StoreError: There is something already, or no file can be made there.
+    """
+    file = real_path(path)
+    if not (is_new(file) and _create(file, rules, busy_timeout_seconds)):
+        raise StoreError(file, f"exists already, and is kept under the rules {stored_rules(file)}")
+    return file
+
+
+def stored_rules(path: str | os.PathLike[str], *, busy_timeout_seconds: float = 5.0) -> Rules:
     """Return the rules that an existing file is kept under.
 
     Raises:
         StoreError: There is no such file, or it is none of ours.
     """
     file = real_path(path)
-    if _is_new(file):
-        raise StoreError(file, "there is no such file, or nothing in it")
-    connection = Connection(file, synchronous="FULL", busy_timeout_seconds=5)
+    refuse_missing(file)
+    connection = Connection(file, synchronous="FULL", busy_timeout_seconds=busy_timeout_seconds)
     try:
         return _rules_in(connection)
     finally:
@@ -69,8 +82,26 @@ def real_path(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _is_new(path: Path) -> bool:
+def is_new(path: Path) -> bool:
     """Tell whether there is nothing yet.
+
+    Raises:
+        StoreError: There is something that is not ours, or the log of a file that is gone.
+    """
+    if header_of(path):
+        return False
+    _refuse_stray_log(path)
+    return True
+
+
+def refuse_missing(path: Path) -> None:
+    """Refuse a path where there is nothing, or something that is not ours."""
+    if is_new(path):
+        raise StoreError(path, "there is no such file, or nothing in it")
+
+
+def header_of(path: Path) -> bytes:
+    """Return the first 100 bytes of a file of ours; none if there is no file, or nothing in it.
 
     Raises:
         StoreError: There is something that is not ours.
@@ -83,8 +114,7 @@ def _is_new(path: Path) -> bool:
     except OSError as error:
         raise StoreError(path, f"cannot be read: {error.strerror}") from error
     if not header:
-        _refuse_stray_log(path)
-        return True
+        return header
     if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
         raise StoreError(path, "is not a SQLite database")
     application, version = (int.from_bytes(header[n : n + 4], "big") for n in (68, 60))
@@ -92,7 +122,7 @@ def _is_new(path: Path) -> bool:
         raise StoreError(path, f"is a database of another application (application_id {application:#010x})")
     if version > VERSION:
         raise StoreError(path, newer(version))
-    return False
+    return header
 
 
 def _refuse_stray_log(path: Path) -> None:
@@ -105,23 +135,25 @@ def _refuse_stray_log(path: Path) -> None:
             )
 
 
-def _create(path: Path, rules: Rules, timeout_seconds: float) -> None:
+def _create(path: Path, rules: Rules, timeout_seconds: float) -> bool:
+    """Create the file; return whether it was made here, rather than by somebody who was quicker."""
     if not path.parent.is_dir():
         raise StoreError(path, f"there is no folder {path.parent}")
     lock = FileLock(path, timeout_seconds)
     try:
         lock.acquire()
-        if _is_new(path):  # nobody was quicker
+        if mine := is_new(path):
             _appear(path, rules)
     finally:
         lock.close()
+    return mine
 
 
 def _appear(path: Path, rules: Rules) -> None:
     partial = path.with_name(f"{path.name}.new-{os.getpid()}")
+    remove_partial(partial)  # a process of this number may have been cut off here: in containers all have the same
     try:
         with closing(sqlite3.connect(partial, isolation_level=None)) as raw:
-            raw.execute("PRAGMA journal_mode = WAL")
             raw.execute("BEGIN")
             for statement in statements(rules):
                 raw.execute(statement)
@@ -129,26 +161,16 @@ def _appear(path: Path, rules: Rules) -> None:
             raw.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             raw.execute(f"PRAGMA user_version = {VERSION}")
             raw.execute("COMMIT")
+            # Not before: what stands in a log gets into the file at the close, which hides errors.
+            raw.execute("PRAGMA journal_mode = WAL")
         if path.exists():
             shutil.copymode(path, partial)
         partial.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(path, f"cannot be created: {error}") from error
     finally:
-        for suffix in ("", "-wal", "-shm"):
-            with suppress(OSError):  # what is left over harms nobody
-                Path(f"{partial}{suffix}").unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have the file's name outlive a loss of power, too."""
-    if os.name != "nt":  # pragma: no branch - not on Windows
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        remove_partial(partial)
 
 
 def _metadata_of(rules: Rules) -> dict[str, str]:
@@ -161,13 +183,31 @@ def _metadata_of(rules: Rules) -> dict[str, str]:
 
 
 def _rules_in(connection: Connection) -> Rules:
-    metadata: dict[str, str] = dict(connection.rows("SELECT name, value FROM store_metadata"))
-    safeguards: list[str] = json.loads(metadata["safeguards"])
-    policy: dict[str, Any] = json.loads(metadata["credit_policy"])
-    policy["price"] = Decimal(policy["price"])
+    try:
+        return rules_told_by(dict(connection.rows(METADATA)))
+    except ValueError as error:
+        raise StoreError(connection.path, str(error)) from None
+
+
+METADATA: Final = "SELECT name, value FROM store_metadata"
+"""Asks a file for what `rules_told_by` reads."""
+
+
+def rules_told_by(metadata: Mapping[str, str]) -> Rules:
+    """Return the rules that a file is kept under, by what it says of itself.
+
+    Raises:
+        ValueError: It does not tell, or of safeguards that this library does not have.
+    """
+    try:
+        safeguards: list[str] = json.loads(metadata["safeguards"])
+        policy: dict[str, Any] = json.loads(metadata["credit_policy"])
+        credit_policy = CreditPolicy(**policy | {"price": Decimal(policy["price"])})
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise ValueError(f"its table store_metadata does not tell the rules: {error!r}") from None
     if unknown := sorted(set(safeguards) - SAFEGUARDS.keys()):
-        raise StoreError(connection.path, f"is kept under safeguards that this library does not have: {unknown}")
-    return attrs.evolve(SEED.having(*safeguards), credit_policy=CreditPolicy(**policy))
+        raise ValueError(f"is kept under safeguards that this library does not have: {unknown}")
+    return attrs.evolve(SEED.having(*safeguards), credit_policy=credit_policy)
 
 
 def _refuse_rules(path: Path, kept: Rules, wanted: Rules) -> None:

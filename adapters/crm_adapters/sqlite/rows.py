@@ -18,7 +18,7 @@ from crm_domain.schema import Atom, Index, Table, Values
 
 from .codec import CODECS, RowCodec, stored_of
 from .connection import Connection
-from .schema import column_name, condition_of, sql_name
+from .schema import column_name, condition_of, index_name, sql_name
 
 R = TypeVar("R")
 
@@ -26,9 +26,12 @@ WAITING_MAX: Final = 4096
 """How many rows wait in memory before they are written, so that a bulk load does not fill it."""
 
 KEPT_MAX: Final = 65_536
-"""How many rows of a changing table stay in memory between transactions."""
+"""How many rows of a changing table, and answers to questions of its indexes, stay in memory between transactions."""
 
 _PAGE: Final = 1000
+
+_ABOVE_ALL: Final = b""
+"""Sorts behind every number and text: SQLite puts all bytes there."""
 
 
 class SqliteRows(Generic[R]):
@@ -47,7 +50,7 @@ class SqliteRows(Generic[R]):
         self._codec = CODECS[table.name]
         self._key_at = table.position[table.key]
         self._declared = {i.name: i for i in table.indexes if len(i.columns) == 1}
-        name, key = sql_name(table.name), column_name(table, table.key)
+        self._name, self._key = name, key = sql_name(table.name), column_name(table, table.key)
         columns = ", ".join(column_name(table, c) for c in table.by_name)
         marks = ", ".join("?" * len(table.columns))
         self._insert = f"INSERT INTO {name} ({columns}) VALUES ({marks})"  # noqa: S608 - declared names
@@ -58,6 +61,8 @@ class SqliteRows(Generic[R]):
         self._count_all = f"SELECT count(*) FROM {name}"  # noqa: S608
         self._delete = f"DELETE FROM {name} WHERE {key} = ?"  # noqa: S608
         self._conditions = {i.name: _condition(table, i) for i in self._declared.values()}
+        self._spareable = {i.name: index_name(table, i, unique=False) for i in self._declared.values()}
+        self._filling = connection.filling
         connection.caches.append(self.forget)
 
     @property
@@ -80,9 +85,32 @@ class SqliteRows(Generic[R]):
             more = bool(page)
             last = page[-1][0] if more else last
 
+    def descending(self, column: str, *, below: tuple[Atom, Any] | None = None) -> Iterator[R]:
+        """Yield the rows from the greatest value of a column down, those of one value by key; NULL is last."""
+        self._filling.need(self._spareable.get(column))
+        name, key = column_name(self.table, column), column_name(self.table, self.table.key)
+        order = f"ORDER BY {name} DESC, {key} DESC LIMIT {_PAGE}"
+        value, last = (_ABOVE_ALL, _ABOVE_ALL) if below is None else (stored_of(below[0]), below[1])
+        if value is not None:
+            places = (self.table.position[column], self._key_at)
+            yield from self._pages(f"{self._select} WHERE ({name}, {key}) < (?, ?) {order}", places, (value, last))
+            last = _ABOVE_ALL
+        yield from self._pages(f"{self._select} WHERE {name} IS NULL AND {key} < ? {order}", (self._key_at,), (last,))
+
+    def _pages(self, sql: str, places: Sequence[int], bounds: tuple[Any, ...]) -> Iterator[R]:
+        """Yield what a statement finds beyond *bounds*, page by page: each begins at the *places* of the last row."""
+        more = True
+        while more:
+            self._write_what_waits()
+            page = self._connection.rows(sql, bounds)
+            yield from map(self._row, page)
+            more = len(page) == _PAGE
+            bounds = tuple(page[-1][n] for n in places) if more else ()
+
     def insert_all(self, all_values: Iterator[Values]) -> None:
         """Store new rows at once."""
         self.flush()
+        self._filling.spare(self._name)
         self._connection.executemany(self._insert, map(self._codec.stored, all_values))
         self.forget()
 
@@ -141,7 +169,10 @@ class WrittenOnceRows(SqliteRows[R]):
         self._new: dict[Any, Values] = {}
 
     def __contains__(self, key: object) -> bool:
-        return key in self._new or bool(self._looked_up(self._exists, key))
+        if key in self._new:
+            return True
+        absence = self._filling.absences.get(self._name)
+        return not (absence and absence.is_certain(key)) and bool(self._looked_up(self._exists, key))
 
     def get(self, key: Any) -> R | None:
         """Return the row of this key, or None."""
@@ -153,7 +184,7 @@ class WrittenOnceRows(SqliteRows[R]):
 
     def one(self, index: str, value: Atom) -> R | None:
         """Return the first row that the named index has for *value*, or None."""
-        self._write_what_waits()
+        self._need(index)
         found = self._asked(f"{self._select} {self._conditions[index]} LIMIT 1", value)
         return self._row(found[0]) if found else None
 
@@ -161,12 +192,12 @@ class WrittenOnceRows(SqliteRows[R]):
         """Return the rows that the named index, or a column without one, has for *value*."""
         if value is None or index not in self._declared:
             return self._scanned(index, value)
-        self._write_what_waits()
+        self._need(index)
         return [self._row(stored) for stored in self._asked(f"{self._select} {self._conditions[index]}", value)]
 
     def count(self, index: str, value: Atom) -> int:
         """Return the number of rows that the named index has for *value*."""
-        self._write_what_waits()
+        self._need(index)
         found = self._asked(f"{self._count_all} {self._conditions[index]}", value)
         return cast("int", found[0][0]) if found else 0
 
@@ -189,6 +220,7 @@ class WrittenOnceRows(SqliteRows[R]):
     def delete(self, key: Any) -> None:
         """Delete the row of this key."""
         self.flush()
+        self._filling.need()
         self._connection.execute(self._delete, (key,))
 
     def flush(self) -> None:
@@ -201,11 +233,17 @@ class WrittenOnceRows(SqliteRows[R]):
             for parent in self.parents:
                 parent.write_new()
             self._connection.executemany(self._insert, map(self._codec.stored, self._new.values()))
+            self._filling.took(self._name, self._key, self._new.keys())
             self._new.clear()
 
     def forget(self) -> None:
         """Forget what is in memory, written or not."""
         self._new.clear()
+
+    def _need(self, index: str) -> None:
+        """Have the next statement see everything that was done, and find it by the index."""
+        self._write_what_waits()
+        self._filling.need(self._spareable[index])
 
     def _row(self, stored: Sequence[Any]) -> R:
         return self.table.row(*self._codec.values(stored))
@@ -213,7 +251,10 @@ class WrittenOnceRows(SqliteRows[R]):
     def _looked_up(self, sql: str, key: Any) -> Sequence[Any]:
         if not self._connection.active:
             self._connection.look()
-        return self._asked(sql, key)
+        try:
+            return self._connection.rows(sql, (key,))
+        except (OverflowError, UnicodeEncodeError):  # SQLite could not even hold such a key
+            return ()
 
 
 class ChangingRows(SqliteRows[R]):
@@ -229,6 +270,8 @@ class ChangingRows(SqliteRows[R]):
         self._new: dict[Any, R] = {}
         self._moved: dict[Any, R] = {}
         self._touched: dict[Any, R] = {}
+        self._outdated: set[tuple[str, Atom]] = set()  # what SQLite would answer wrongly until it is told
+        self._kept_count = 0
         self._key_of = attrgetter(table.key)
         fixed = {table.key}.union(*(i.columns for i in table.indexes))
         self._change_in_place = self._changing([c for c in table.by_name if c not in fixed])
@@ -266,12 +309,11 @@ class ChangingRows(SqliteRows[R]):
         """Store a new row."""
         key = values[self._key_at]
         row = self._rows[key] = self._new[key] = self.table.row(*values)
+        self._kept_count += 1
         self._connection.waiting[self.flush] = None
         for index in self._declared.values():
-            bucket = self._loaded(index, row)
-            if bucket is not None and index.holds(row):
-                bucket.append(row)
-                _put_in_order(index, bucket)
+            if index.holds(row):
+                self._enter(index, row)
 
     def touch(self, row: R) -> None:
         """Announce that *row* is about to be changed in place."""
@@ -286,11 +328,15 @@ class ChangingRows(SqliteRows[R]):
         unique = any(i.unique for i in concerned)
         if unique:  # a unique index is to see the changes one after another, as they were decided
             self.flush()
-        before = [(i, i.holds(row), self._loaded(i, row)) for i in concerned if i.name in self._declared]
+        read = [i for i in concerned if i.name in self._declared]
+        for index in read:
+            if index.holds(row):
+                self._leave(index, row)
         for name, value in changes.items():
             setattr(row, name, value)
-        for index, held, bucket in before:
-            self._move(index, row, bucket if held else None)
+        for index in read:
+            if index.holds(row):
+                self._enter(index, row, moved=True)
         (self._moved if concerned else self._touched)[key] = row
         if unique:
             self.flush()
@@ -299,6 +345,7 @@ class ChangingRows(SqliteRows[R]):
         """Delete the row of this key."""
         row: Any = self.get(key)
         self.flush()
+        self._filling.need()
         self._connection.execute(self._delete, (key,))
         del self._rows[key]
         for index in self._declared.values():
@@ -327,17 +374,18 @@ class ChangingRows(SqliteRows[R]):
         moved = [row for key, row in self._moved.items() if key not in self._new]
         if moved:
             self._change_all(moved)
-        self._new.clear()
-        self._moved.clear()
+        for written in (self._new, self._moved, self._outdated):
+            written.clear()
 
     def forget(self) -> None:
         """Forget what is in memory, written or not."""
-        for kept in (self._buckets, self._rows, self._new, self._moved, self._touched):
+        for kept in (self._buckets, self._rows, self._new, self._moved, self._touched, self._outdated):
             kept.clear()
+        self._kept_count = 0
 
     def trim(self) -> None:
         """Forget everything if there is too much of it; all of it has been written."""
-        if len(self._rows) > KEPT_MAX or any(len(buckets) > KEPT_MAX for buckets in self._buckets.values()):
+        if self._kept_count > KEPT_MAX:
             self.forget()
 
     def _changing(self, names: Sequence[str]) -> Callable[[Iterable[R]], None]:
@@ -354,6 +402,7 @@ class ChangingRows(SqliteRows[R]):
 
     def _kept(self, stored: Sequence[Any]) -> R:
         row = self._rows[stored[self._key_at]] = self._row(stored)
+        self._kept_count += 1
         return row
 
     def _bucket(self, index: str, value: Atom) -> Sequence[R]:
@@ -369,24 +418,34 @@ class ChangingRows(SqliteRows[R]):
         condition = self._conditions[index]
         if value is None:
             return ()
-        self.write_new()
+        if (index, value) in self._outdated:
+            self.write_new()
         bucket = [self._kept(stored) for stored in self._asked(f"{self._select} {condition}", value)]
         self._buckets.setdefault(index, {})[value] = bucket
+        self._kept_count += 1
         return bucket
 
     def _loaded(self, index: Index, row: R) -> list[R] | None:
         """Return the bucket that the row belongs to, if it was read."""
         return self._buckets.get(index.name, {}).get(getattr(row, index.columns[0]))
 
-    def _move(self, index: Index, row: R, left: list[R] | None) -> None:
-        """Take a row that was changed out of the bucket that it *left*, and into the one it belongs to."""
-        if left is not None:
-            left.remove(row)
+    def _leave(self, index: Index, row: R) -> None:
+        """Take a row that is about to be changed out of the bucket that it belongs to."""
         bucket = self._loaded(index, row)
-        if bucket is None or not index.holds(row):
-            return
-        if index.order is None:  # where it belongs only SQLite knows: have it read again
-            del self._buckets[index.name][getattr(row, index.columns[0])]
+        if bucket is None:
+            self._outdated.add((index.name, getattr(row, index.columns[0])))
+        else:
+            bucket.remove(row)
+
+    def _enter(self, index: Index, row: R, *, moved: bool = False) -> None:
+        """Put a row that is new, or was *moved*, into the bucket that it belongs to."""
+        value = getattr(row, index.columns[0])
+        bucket = self._loaded(index, row)
+        if bucket is not None and moved and index.order is None:  # where it belongs only SQLite knows
+            del self._buckets[index.name][value]
+            bucket = None
+        if bucket is None:
+            self._outdated.add((index.name, value))
         else:
             bucket.append(row)
             _put_in_order(index, bucket)

@@ -49,6 +49,8 @@ CREATE TABLE "journal" (
 
 _METADATA: Final = 'CREATE TABLE "store_metadata" ("name" TEXT PRIMARY KEY, "value" TEXT NOT NULL) STRICT'
 
+_LABELS: Final = 'CREATE TABLE "labels" ("id" TEXT PRIMARY KEY, "label" TEXT NOT NULL) STRICT'
+
 
 def sql_name(table: str) -> str:
     """Return the name in SQLite of the document's *table*, which must be a declared one, quoted."""
@@ -68,6 +70,7 @@ def statements(rules: Rules) -> Iterator[str]:
     """Yield what creates the tables and indexes of a file that is kept under *rules*."""
     yield _METADATA
     yield _JOURNAL
+    yield _LABELS
     for table in TABLES.values():
         yield _create_table(table, rules)
         yield from create_indexes(table, rules)
@@ -79,12 +82,17 @@ def create_indexes(table: Table[Any], rules: Rules) -> Iterator[str]:
         unique = is_unique(index, rules)
         # The rows of one value come out of the index in its order, without sorting.
         columns = index.columns if index.order is None else (*index.columns, index.order)
-        name = _quoted(f"{table.name.replace('.', '_')}_{index.name}_{'key' if unique else 'idx'}")
+        name = index_name(table, index, unique=unique)
         yield (
-            f"CREATE {'UNIQUE ' if unique else ''}INDEX {name} ON {sql_name(table.name)} "
+            f"CREATE {'UNIQUE ' if unique else ''}INDEX {_quoted(name)} ON {sql_name(table.name)} "
             f"({', '.join(column_name(table, c) for c in columns)})"
             + ("" if index.where is None else f" WHERE {condition_of(table, index)}")
         )
+
+
+def index_name(table: Table[Any], index: Index, *, unique: bool) -> str:
+    """Return what an index is called in SQLite."""
+    return f"{table.name.replace('.', '_')}_{index.name}_{'key' if unique else 'idx'}"
 
 
 def is_unique(index: Index, rules: Rules) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -134,8 +134,12 @@ class SqliteStore:
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Have all reads of the block see one state, whatever other processes write meanwhile."""
-        with self._open.connection.reading():
-            yield
+        state = self._open
+        with state.connection.lock:
+            with state.connection.reading():
+                yield
+            if not state.connection.active:  # in the middle of a transaction, what is in memory is not written yet
+                state.trim()
 
     def replace_tables(self, tables: Tables) -> None:
         """Put *tables* in the place of the present ones, inside of a transaction."""
@@ -144,6 +148,27 @@ class SqliteStore:
             cast("SqliteRows[Any]", by_name[name]).delete_all()
         for name, table in TABLES.items():
             cast("SqliteRows[Any]", by_name[name]).insert_all(map(table.values_of, tables.by_name[name]))
+
+    def labels(self) -> dict[str, str]:
+        """Return the labels that command logs gave to ids, by id."""
+        connection = self._open.connection
+        with connection.reading():
+            return dict(connection.rows("SELECT id, label FROM labels"))
+
+    def keep_labels(self, labels: Mapping[str, str]) -> None:
+        """Keep labels, given by id: they stand beside the state, so that no event tells of them.
+
+        Raises:
+            StoreError: They cannot be written; none of them is kept.
+        """
+        connection = self._open.connection
+        connection.begin()
+        try:
+            connection.executemany("INSERT OR REPLACE INTO labels VALUES (?, ?)", labels.items())
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
 
     @property
     def _open(self) -> _Opened:

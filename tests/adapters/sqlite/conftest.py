@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,24 +28,3 @@ def store(path: Path) -> Iterator[SqliteStore]:
 def crm(store: SqliteStore) -> Crm:
     """A CRM over an empty file."""
     return Crm(store)
-
-
-@pytest.fixture
-def in_a_child() -> Callable[[Callable[[], list[str]]], list[str]]:
-    """Run work in a process of its own, by calling the fixture; returned are the lines that the work returns."""
-
-    def run(work: Callable[[], list[str]]) -> list[str]:
-        reader, writer = os.pipe()
-        child = os.fork()
-        if child == 0:
-            try:
-                os.write(writer, "\n".join(work()).encode())
-            finally:
-                os._exit(0)
-        os.close(writer)
-        with os.fdopen(reader) as said:
-            lines = said.read().splitlines()
-        os.waitpid(child, 0)
-        return lines
-
-    return run

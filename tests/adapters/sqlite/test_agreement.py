@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -81,6 +82,7 @@ class Side:
         }
         entries = list(crm.journal.entries())
         seen["journal"] = entries
+        seen["entries of accounts"] = {e.account: [*crm.journal.entries_of(e.account)] for e in entries if e.account}
         seen["versions"] = {e.account: crm.journal.version_of(e.account) for e in entries if e.account is not None}
         for reader in READERS:
             for name, table in TABLES.items():
@@ -196,3 +198,12 @@ def test_as_of_shows_the_past_of_a_file(path: Path, rules: Rules) -> None:
         past = side.crm.as_of(position=5)
         assert len(past.journal) == 5
         assert len(side.crm.journal) > 5
+
+
+def test_amounts_are_found_however_they_are_written(crm: Crm) -> None:
+    """12.990 is 12.99, though the file has the text of the one alone; and other columns beside it count."""
+    service = crm.as_service()
+    amy = service.sync_crm_user(email="amy@example.com").user_id
+    service.record_payment(user_id=str(amy), amount="12.99", ref="pay-1")
+    assert [p.ref for p in service.select("payments", {"amount": Decimal("12.990")})] == ["pay-1"]
+    assert service.select("payments", {"amount": Decimal("12.990"), "credits": 4}) == []

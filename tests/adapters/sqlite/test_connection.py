@@ -115,7 +115,7 @@ def test_a_file_that_another_process_made_meanwhile_is_opened(path: Path, monkey
     with SqliteStore(path) as store:
         Crm(store).as_service().sync_crm_user(email="amy@example.com")
     answers = iter([True, False])
-    monkeypatch.setattr(opening, "_is_new", lambda _: next(answers))
+    monkeypatch.setattr(opening, "is_new", lambda _: next(answers))
     with SqliteStore(path) as store:
         assert Crm(store).as_service().count("crm_users") == 1
 

@@ -1,7 +1,4 @@
-"""Many processes, and threads, on one file; and processes that are killed.
-
-``CRM_DOMAIN_KILLS`` is how many writers are killed at random moments (30 unless it is set).
-"""
+"""Many processes, and threads, on one file; and processes that are interrupted."""
 
 from __future__ import annotations
 
@@ -25,8 +22,9 @@ from crm_domain import Crm, InsufficientCredits
 from crm_domain.laws import check_all
 from crm_domain.sources import label_uuid
 
+from .faults.sound import assert_sound
+
 WORKER = Path(__file__).with_name("worker.py")
-KILLS = int(os.environ.get("CRM_DOMAIN_KILLS", "30"))
 
 
 @contextmanager
@@ -38,15 +36,6 @@ def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
-
-
-def assert_sound(path: Path) -> None:
-    """Assert that the file is whole, and keeps the laws, as SQLite and as the laws see it."""
-    with closing(sqlite3.connect(path)) as raw:
-        assert raw.execute("PRAGMA quick_check").fetchall() == [("ok",)]
-        assert raw.execute("PRAGMA foreign_key_check").fetchall() == []
-    with SqliteStore(path) as store:
-        assert check_all(Crm(store)) == []
 
 
 def three_people(path: Path, payments: int) -> int:
@@ -209,38 +198,6 @@ def test_a_child_that_lives_on_keeps_no_lock(path: Path) -> None:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         assert waiting.as_service().count("crm_job_requests") == 1
-
-
-def test_killed_writers_lose_nothing_that_was_acknowledged(path: Path) -> None:
-    """Whenever writers are killed: every acknowledged command is there, none is half there, the laws hold."""
-    draw = random.Random(20260401)
-    acknowledged: set[str] = set()
-    for kill in range(KILLS):
-        with started("write", path, f"a{kill}") as one, started("write", path, f"b{kill}") as other:
-            processes = (one, other)
-            for process in processes:
-                assert process.stdout is not None
-                acknowledged.add(process.stdout.readline())
-            time.sleep(draw.random() * 0.15)
-            for process in processes:
-                process.send_signal(signal.SIGKILL)
-            for process in processes:
-                assert process.stdout is not None
-                acknowledged.update(process.stdout)
-        if kill % 10 == 9 or kill == KILLS - 1:
-            assert_sound(path)
-    assert_kept(path, {line.strip() for line in acknowledged if line.endswith("\n")})
-
-
-def assert_kept(path: Path, acknowledged: set[str]) -> None:
-    with SqliteStore(path) as store:
-        tables = Crm(store).tables
-        paid = {f"paid {payment.ref}" for payment in tables.payments}
-        recorded = {f"recorded {recording.id}" for recording in tables.crm_recordings}
-        assert acknowledged - paid - recorded == set()
-        assert len(acknowledged) >= 2 * KILLS
-        # A batch is kept as a whole: no job request without its recording.
-        assert len(tables.crm_job_requests) == len(tables.crm_recordings)
 
 
 def interrupted(crm: Crm) -> None:

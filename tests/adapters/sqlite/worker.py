@@ -1,4 +1,4 @@
-"""A process that the tests start: ``python worker.py race|write|create FILE …``.
+"""A process that the tests start: ``python worker.py race|create FILE …``.
 
 It says on its standard output, line by line, what was acknowledged to it.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
-from itertools import count
 
 from crm_adapters.sqlite import SqliteStore
 from crm_domain import Crm, InsufficientCredits
@@ -33,23 +32,6 @@ def race(path: str, attempts: str) -> None:
     say(made)
 
 
-def write(path: str, name: str) -> None:
-    """Sync, pay and record for ever; say each command's last position once it is acknowledged."""
-    with SqliteStore(path, busy_timeout_seconds=60) as store:
-        crm = Crm(store)
-        service = crm.as_service()
-        for n in count():
-            email = f"{name}-{n % 5}@example.com"
-            user_id = service.sync_crm_user(user_id=label_uuid(email), email=email).user_id
-            assert user_id is not None
-            service.record_payment(user_id=user_id, amount="12.99", ref=f"{name} pays {n}")
-            say("paid", f"{name} pays {n}")
-            with crm.batch():
-                job = crm.as_user(user_id).create_job_request(id=label_uuid(f"{name} job {n}")).id
-                crm.as_user(user_id).create_recording(id=label_uuid(f"{name} recording {n}"), job_request_id=job)
-            say("recorded", label_uuid(f"{name} recording {n}"))
-
-
 def create(path: str) -> None:
     """Open the file at the same moment as others, whether it is there or not."""
     say("ready")
@@ -59,7 +41,7 @@ def create(path: str) -> None:
         say("opened")
 
 
-WORK: dict[str, Callable[..., None]] = {"race": race, "write": write, "create": create}
+WORK: dict[str, Callable[..., None]] = {"race": race, "create": create}
 
 if __name__ == "__main__":
     WORK[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,234 @@
+"""The command ``crm-domain check``."""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from crm_domain import Rules
+
+from .options import rules_option
+from .output import print_json, table
+from .targets import BadTarget, missing_extra, target_opened
+
+if TYPE_CHECKING:
+    from crm_domain.testing import Finding, Report
+    from crm_domain.testing.conformance import Progress
+
+_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+
+
+def _seconds(_: click.Context, __: click.Parameter, text: str) -> float:
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no duration: give a number and a unit, like 90s, 2m or 1h.")
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+@click.command(short_help="Search for sequences that break a law.")
+@click.argument("target")
+@rules_option
+@click.option(
+    "--budget",
+    "seconds",
+    metavar="DURATION",
+    default="60s",
+    show_default=True,
+    callback=_seconds,
+    help="How long to search, like 90s, 2m or 1h.",
+)
+@click.option("--walks", type=click.IntRange(min=1), metavar="N", help="Stop after N random walks, if not before.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed tries other walks.")
+@click.option(
+    "--matrix/--no-matrix",
+    "with_matrix",
+    default=True,
+    show_default=True,
+    help="Ask for every cell of the matrix, too, however long that takes.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+@click.pass_context
+def check(
+    ctx: click.Context,
+    target: str,
+    *,
+    rules: Rules,
+    seconds: float,
+    walks: int | None,
+    seed: int,
+    with_matrix: bool,
+    as_json: bool,
+) -> None:
+    """Search for the shortest sequences on which TARGET does not do what the rules say.
+
+    \b
+    TARGET is one of
+      shop.db            a file of this library: its store and its schema, under the rules of the
+                         file, in copies without its rows; the file itself is only read
+      module:factory     a backend of your own: called without arguments, it returns an object with
+                         reset(), execute(principal, command) and select(principal, table, where);
+                         see crm_domain.Backend. It is reset again and again: give it a database
+                         that holds nothing else.
+
+    It is held to --rules. The known holes of the document are tried first, then every cell of the
+    matrix of roles, tables, commands and columns, then random walks by several people: the rules
+    predict every outcome, and what everybody sees. What goes wrong is made as short as it gets, and
+    named by the law that it breaks and by the safeguard that is missing.
+
+    \b
+    Examples:
+      crm-domain check crm.db
+      crm-domain check crm.db --rules seed --budget 5m
+      crm-domain check myservice.testing:backend --walks 500 --json
+
+    \b
+    Exit codes: 0 every law that could be tested held, 1 a law is broken, 2 TARGET could not be
+    examined, 130 Ctrl-C.
+    """  # noqa: D301 - click takes \b for "keep these lines as they are"
+    try:
+        from crm_domain.testing import conformance  # noqa: PLC0415 - it needs hypothesis, as no other command does
+    except ModuleNotFoundError as error:
+        raise missing_extra(error) from None
+    with target_opened(target) as backend, _progress() as progress:
+        try:
+            report = conformance(
+                backend, rules, walks=walks, seconds=seconds, seed=seed, with_matrix=with_matrix, progress=progress
+            )
+        except Exception as error:  # noqa: BLE001 - what the kit does not take for an outcome: a reset that fails
+            raise BadTarget(f"{target}: it broke down: {type(error).__name__}: {error}") from None
+    if as_json:
+        print_json(_plain(target, report))
+    else:
+        click.echo(_shown(target, report))
+    ctx.exit(1 if report.findings else 0)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress | None]:
+    """Yield what shows progress in one line of standard error; nothing where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    began = told = time.monotonic()
+
+    def show(walks: int, findings: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told > 0.1:  # noqa: PLR2004 - as often as anybody reads
+            told = now
+            click.echo(f"\r\033[K{now - began:.0f} s: {walks:,} walks, {findings} findings", nl=False, err=True)
+
+    try:
+        yield show
+    finally:
+        click.echo("\r\033[K", nl=False, err=True)
+
+
+# --- for people --------------------------------------------------------------------------------
+
+
+def _shown(target: str, report: Report) -> str:
+    return "\n\n".join((_summary(target, report), _laws(report), *_findings(report)))
+
+
+def _summary(target: str, report: Report) -> str:
+    broken = (
+        f"{_number(len(report.broken), 'law')} broken, in {_number(len(report.findings), 'way')}."
+        if report.findings
+        else ""
+    )
+    lines = [
+        f"{target}, held to the rules: {report.rules}",
+        f"{report.requests:,} requests in {report.walks:,} random walks (seed {report.seed}), {report.seconds:.1f} s: "
+        + (broken or "no law is broken."),
+    ]
+    if report.lacking:
+        lines.append(f"It does as the rules would without: {', '.join(report.lacking)}")
+    if report.unseen:
+        lines.append(f"Not shown, and so not compared: {', '.join(report.unseen)}")
+    return "\n".join(textwrap.fill(line, 110) for line in lines)
+
+
+def _number(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _laws(report: Report) -> str:
+    numbers = {id(finding): n for n, finding in enumerate(report.findings, 1)}
+    rows = [
+        (
+            verdict.law.number,
+            verdict.law.name,
+            verdict.verdict,
+            verdict.reason
+            if verdict.finding is None
+            else f"{verdict.reason} (sequence {numbers[id(verdict.finding)]})",
+        )
+        for verdict in report.verdicts
+    ]
+    return "Laws\n" + table(("", "law", "", "where first, or why not"), rows)
+
+
+def _findings(report: Report) -> Iterator[str]:
+    for n, finding in enumerate(report.findings, 1):
+        yield f"Sequence {n}: {_title(finding)}\n{finding.text}\n\n{_indented(finding.log)}{_sent(finding)}".rstrip()
+
+
+def _title(finding: Finding) -> str:
+    laws = ", ".join(violation.law.name for violation in finding.violations)
+    return laws + (f" (as without {' and '.join(finding.missing)})" if finding.missing else "")
+
+
+def _sent(finding: Finding) -> str:
+    return f"\nWhat was sent:\n{_indented(chr(10).join(finding.sent))}" if finding.sent else ""
+
+
+def _indented(text: str) -> str:
+    return "".join(f"  {line}\n" for line in text.splitlines())
+
+
+# --- for programs ------------------------------------------------------------------------------
+
+
+def _plain(target: str, report: Report) -> dict[str, Any]:
+    numbers = {id(finding): n for n, finding in enumerate(report.findings)}
+    return {
+        "target": target,
+        "rules": str(report.rules),
+        "seed": report.seed,
+        "walks": report.walks,
+        "requests": report.requests,
+        "seconds": round(report.seconds, 3),
+        "unseen": list(report.unseen),
+        "lacking": list(report.lacking),
+        "laws": [
+            {
+                "number": verdict.law.number,
+                "name": verdict.law.name,
+                "verdict": verdict.verdict,
+                "reason": verdict.reason or None,
+                "finding": None if verdict.finding is None else numbers[id(verdict.finding)],
+            }
+            for verdict in report.verdicts
+        ],
+        "findings": [_plain_finding(finding) for finding in report.findings],
+    }
+
+
+def _plain_finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "laws": {violation.law.name: violation.text for violation in finding.violations},
+        "text": finding.text,
+        "missing": list(finding.missing),
+        "found_after": finding.found_after,
+        "log": finding.log.splitlines(),
+        "sent": list(finding.sent),
+    }

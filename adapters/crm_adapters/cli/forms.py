@@ -1,0 +1,114 @@
+"""In which of three forms is an answer printed: tables for people, JSON, or CSV?"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from functools import wraps
+from typing import Any, Final, TypeAlias
+
+import click
+
+from crm_domain.command_log import rfc3339
+
+from .output import print_json
+
+Row: TypeAlias = Mapping[str, Any]
+"""What is printed as one JSON object, or as one line of CSV: values by the names of their columns."""
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""How a text begins that a spreadsheet would execute (OWASP, CSV Injection)."""
+
+
+class Form(Enum):
+    """How an answer is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def form_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options --json and --csv, which exclude each other; the command gets its `Form` as *form*."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON: one object a line, times in RFC 3339.")
+    @click.option(
+        "--csv",
+        "as_csv",
+        is_flag=True,
+        help="Print CSV (RFC 4180), the names of the columns first. A text that a spreadsheet would take for a "
+        "formula gets an apostrophe before it; JSON has it as it is.",
+    )
+    @wraps(command)
+    def with_form(*args: Any, as_json: bool, as_csv: bool, **kwargs: Any) -> None:
+        if as_json and as_csv:
+            raise click.UsageError("Give either --json or --csv.")
+        command(*args, form=Form.JSON if as_json else Form.CSV if as_csv else Form.TABLE, **kwargs)
+
+    return with_form
+
+
+def print_rows(form: Form, columns: Iterable[str], rows: Iterable[Row]) -> None:
+    """Print rows as JSON lines or as CSV, each as soon as it comes.
+
+    Args:
+        form: JSON or CSV; a table is made by `crm_adapters.cli.output.table`, which needs all rows at once.
+        columns: The names of the columns, all of which each row has.
+        rows: The rows.
+    """
+    names = tuple(columns)
+    if form is Form.JSON:
+        for row in rows:
+            print_json({name: json_value(row[name]) for name in names})
+        return
+    _print_csv(names)
+    for row in rows:
+        _print_csv(_cell(row[name]) for name in names)
+
+
+def json_value(value: Any) -> Any:
+    """Return a value as JSON has it: times are RFC 3339, amounts are text, since they are exact."""
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {name: json_value(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_value(item) for item in value]
+    return value
+
+
+def _print_csv(cells: Iterable[object]) -> None:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    click.echo(line.getvalue().encode(errors="backslashreplace"), nl=False)
+
+
+def _cell(value: Any) -> object:
+    """Return what stands in a cell: NULL is empty, and no text is a formula."""
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    text = _text(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def shown(value: Any) -> Any:
+    """Return a value as a cell of a table for people: times to the minute, and nothing that moves a terminal's cursor."""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float | None):
+        return value
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in _text(value))
+
+
+def _text(value: Any) -> str:
+    plain = json_value(value)
+    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)

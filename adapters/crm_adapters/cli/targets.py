@@ -1,0 +1,98 @@
+"""What is there to examine? A file of this library, or a backend of somebody's own."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from crm_domain import Backend
+
+_FACTORY: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+_METHODS: Final = ("reset", "execute", "select")
+
+
+class BadTarget(click.ClickException):
+    """The target cannot be examined."""
+
+    exit_code = 2
+
+
+@contextmanager
+def target_opened(target: str) -> Iterator[Backend]:
+    """Yield the backend that *target* names; it is closed with the block, if it can be.
+
+    Raises:
+        BadTarget: There is no such thing, or it is no backend.
+        StoreError: It is a file that cannot be read, or is none of ours.
+    """
+    backend = _of_factory(target) if _FACTORY.fullmatch(target) and not Path(target).exists() else _of_file(target)
+    with ExitStack() as stack:
+        if callable(close := getattr(backend, "close", None)):
+            stack.callback(close)
+        try:
+            backend.reset()
+        except Exception as error:  # noqa: BLE001 - it is somebody else's code
+            raise BadTarget(f"{target}: its reset() failed: {_told(error)}") from None
+        yield backend
+
+
+def _of_file(target: str) -> Backend:
+    if not Path(target).exists():
+        raise BadTarget(f"{target}: there is no such file; a backend of your own is named as module:factory.")
+    try:
+        from crm_adapters.sqlite.backend import SqliteBackend  # noqa: PLC0415 - it needs hypothesis, as only this does
+    except ModuleNotFoundError as error:
+        raise missing_extra(error) from None
+    return SqliteBackend(target)
+
+
+def _of_factory(target: str) -> Backend:
+    module_name, _, factory_name = target.partition(":")
+    factory = _imported(target, module_name)
+    for name in factory_name.split("."):
+        if not hasattr(factory, name):
+            raise BadTarget(f"{target}: {module_name} has no {factory_name}.")
+        factory = getattr(factory, name)
+    if not callable(factory):
+        raise BadTarget(f"{target}: {factory_name} is not callable: name what makes the backend.")
+    try:
+        backend: Backend = factory()
+    except Exception as error:  # noqa: BLE001 - it is somebody else's code
+        raise BadTarget(f"{target}: calling it failed: {_told(error)}") from None
+    missing = [name for name in _METHODS if not callable(getattr(backend, name, None))]
+    if missing:
+        raise BadTarget(f"{target}: what it made is no backend, it has no {', '.join(missing)}.")
+    return backend
+
+
+def _imported(target: str, module_name: str) -> Any:
+    """Import a module, also from the current folder, as ``python -m`` does."""
+    if os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds text
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
+            raise BadTarget(
+                f"{target}: there is no module {error.name}, neither installed nor in this folder."
+            ) from None
+        raise BadTarget(f"{target}: importing {module_name} failed: {_told(error)}") from None
+    except Exception as error:  # noqa: BLE001 - it is somebody else's code
+        raise BadTarget(f"{target}: importing {module_name} failed: {_told(error)}") from None
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def missing_extra(error: ModuleNotFoundError) -> BadTarget:
+    """Return what to say where the kit's own dependency is not installed."""
+    return BadTarget(f"{error.name} is not installed, which the search needs: pip install 'crm-domain[testing]'")

@@ -1,0 +1,251 @@
+"""How is a file copied while others write it, and how does a copy take its place again?
+
+A copy is one state of the file, the one that was there when it began: the source is read in a
+single transaction, so that SQLite neither starts anew when somebody writes, nor has a writer wait.
+What others write meanwhile grows the log of the source, until the copy is done.
+
+A copy stands alone: it has no log of its own, so that it can be read from where nobody may write.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from crm_domain.rules import Rules
+
+from .errors import StoreBusy, StoreError
+from .locking import FileLock
+from .opening import header_of, real_path
+from .partial import remove_partial, sync_folder
+from .reading import Progress, in_silence, looked_at
+from .verification import Verification
+
+_PAGES_PER_STEP: Final = 2048  # 8 MiB: often enough to tell of progress
+
+_LOGS: Final = ("-wal", "-journal")
+"""What SQLite may find beside a file, and would bring into it."""
+
+
+@frozen(kw_only=True)
+class Restored:
+    """What took the place of a file.
+
+    Attributes:
+        rules: The rules that it is kept under.
+        events: How many events its journal has.
+        kept: Where the former file is now; None if there was none, or it was not to be kept.
+    """
+
+    rules: Rules
+    events: int
+    kept: Path | None
+
+
+def back_up(
+    path: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    force: bool = False,
+    busy_timeout_seconds: float = 10.0,
+    progress: Progress = in_silence,
+) -> Path:
+    """Copy a file, which others may write meanwhile; return where the copy is.
+
+    It appears under its name when it is complete, was looked at by SQLite, and outlives a loss of power.
+
+    Args:
+        path: The file.
+        target: What to call the copy.
+        force: Whether it may take the place of a file of that name.
+        busy_timeout_seconds: How long to wait for somebody who holds the file as a whole.
+        progress: Is told how far it has come.
+
+    Raises:
+        StoreError: The file cannot be read or is damaged, or the copy cannot be written there.
+    """
+    file, copy = real_path(path), real_path(target)
+    _refuse_target(file, copy, force=force)
+    with looked_at(file, busy_timeout_seconds=busy_timeout_seconds) as raw, _partial(copy) as partial:
+        _copy(raw, file, partial, progress)
+        shutil.copymode(file, partial)
+        if force:
+            partial.replace(copy)
+        else:
+            _appear(partial, copy)
+        sync_folder(copy.parent)
+    return copy
+
+
+def restore(
+    backup: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    *,
+    keep: bool = True,
+    busy_timeout_seconds: float = 10.0,
+    progress: Progress = in_silence,
+) -> Restored:
+    """Put a copy of *backup*, once it was found to be sound, in the place of a file.
+
+    Writers wait meanwhile. Who has the former file open is refused at the next thing that they ask
+    of it, and has to open it anew.
+
+    Args:
+        backup: The copy, which stays as it is.
+        path: The file, which may be missing or damaged, but not somebody else's.
+        keep: Whether the former file stays, under another name beside it.
+        busy_timeout_seconds: How long to wait for those who write or read the file.
+        progress: Is told how far it has come.
+
+    Raises:
+        StoreError: The copy is not sound, or the file cannot be replaced; it is as it was.
+    """
+    source, file = real_path(backup), real_path(path)
+    if source == file:
+        raise StoreError(file, "is the very file that is to be restored: name a backup of it")
+    former = header_of(file)
+    with _partial(file) as partial:
+        with looked_at(source, busy_timeout_seconds=busy_timeout_seconds) as raw:
+            _copy(raw, source, partial, progress)
+        verification = Verification(partial, progress=progress)
+        _refuse_unsound(source, verification)
+        with closing(sqlite3.connect(partial)) as raw:
+            raw.execute("PRAGMA journal_mode = WAL")  # as all that have it open expect
+        _sync(partial)
+        shutil.copymode(file if former else source, partial)
+        kept = _replace(file, partial, keep=keep, timeout_seconds=busy_timeout_seconds)
+    assert verification.rules is not None
+    return Restored(rules=verification.rules, events=verification.counts["events"], kept=kept)
+
+
+# --- the copy ---------------------------------------------------------------------------------
+
+
+def _refuse_target(file: Path, copy: Path, *, force: bool) -> None:
+    if str(copy) in {f"{file}{suffix}" for suffix in ("", *_LOGS, "-shm", "-lock")}:
+        raise StoreError(copy, "belongs to the very file that is to be copied: choose another name")
+    if copy.is_dir():
+        raise StoreError(copy, "is a directory: name a file")
+    if copy.exists() and not force:
+        raise StoreError(copy, "exists already: choose another name, or use force to replace it")
+    for log in (Path(f"{copy}{suffix}") for suffix in _LOGS):
+        if log.exists():
+            raise StoreError(copy, f"{log.name} is beside it, which SQLite would take for the copy's: move that away")
+
+
+@contextmanager
+def _partial(target: Path) -> Iterator[Path]:
+    """Yield an empty file beside *target*, readable by its owner alone; gone at the end, unless it was renamed.
+
+    Raises:
+        StoreError: The machine refuses what is done in the block; it is not the database that is to blame.
+    """
+    partial = target.with_name(f"{target.name}.partial-{os.getpid()}")
+    remove_partial(partial)  # a process of this number may have been cut off here
+    try:
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        try:
+            yield partial
+        finally:
+            remove_partial(partial)
+    except OSError as error:
+        raise StoreError(target, f"cannot be written: {error.strerror}") from error
+
+
+def _copy(raw: sqlite3.Connection, source: Path, partial: Path, progress: Progress) -> None:
+    """Copy what *raw* sees, and have SQLite look at the copy."""
+    try:
+        with closing(sqlite3.connect(partial, isolation_level=None)) as copy:
+            raw.backup(
+                copy, pages=_PAGES_PER_STEP, progress=lambda _, left, total: progress("copy", total - left, total)
+            )
+            copy.execute("PRAGMA journal_mode = DELETE")
+            (found,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite's own words may hold damaged text
+        raise StoreError(source, f"cannot be copied to {partial.parent}: {error}") from error
+    if found != "ok":
+        raise StoreError(source, f"is damaged, and so would be a copy of it: {' '.join(found.split())}")
+    _sync(partial)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _appear(partial: Path, copy: Path) -> None:
+    """Give the copy its name, unless somebody else took it meanwhile."""
+    try:
+        copy.hardlink_to(partial)
+    except FileExistsError:
+        raise StoreError(copy, "exists already: somebody made it meanwhile") from None
+    except OSError:  # a file system without links; that the name is free was seen at the beginning
+        partial.replace(copy)
+
+
+def _refuse_unsound(source: Path, verification: Verification) -> None:
+    problems = list(islice(verification.problems(), 2))
+    if problems:
+        more = "; there is more that is wrong" if len(problems) > 1 else ""
+        raise StoreError(source, f"is not sound, so nothing was restored: {problems[0]}{more}")
+
+
+# --- its place --------------------------------------------------------------------------------
+
+
+def _replace(file: Path, partial: Path, *, keep: bool, timeout_seconds: float) -> Path | None:
+    """Put *partial* in the place of *file* while nobody writes; return where the former file is."""
+    turns = FileLock(file, timeout_seconds)
+    try:
+        turns.acquire()
+        if header_of(file):
+            _empty_log(file, timeout_seconds)
+        kept = _put_aside(file) if keep else None
+        try:
+            # The log of the former file must not be met by the new one, nor the memory that its readers share.
+            for suffix in (*_LOGS, "-shm"):
+                Path(f"{file}{suffix}").unlink(missing_ok=True)
+        finally:  # even if interrupted: those who have the former file open must not go on with it
+            partial.replace(file)
+        sync_folder(file.parent)
+    finally:
+        turns.close()
+    return kept
+
+
+def _empty_log(file: Path, timeout_seconds: float) -> None:
+    """Bring the log of the former file into it, so that it is whole without; one that is damaged stays as it is."""
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True, timeout=timeout_seconds)) as raw:
+            (busy, _, _) = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        busy = getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+    if busy:
+        raise StoreBusy(file, f"another process has been reading it for {timeout_seconds:g} seconds; try again")
+
+
+def _put_aside(file: Path) -> Path | None:
+    """Give what there is of the former file a second name, one that is free; return it."""
+    names = (f"{file}.before-restore{n}" for n in ("", *(f"-{n}" for n in range(2, 1000))))
+    kept = next(name for name in names if not any(Path(f"{name}{suffix}").exists() for suffix in ("", *_LOGS)))
+    made = [_linked(Path(f"{file}{suffix}"), Path(f"{kept}{suffix}")) for suffix in ("", *_LOGS)]
+    return next(filter(None, made), None)
+
+
+def _linked(former: Path, kept: Path) -> Path | None:
+    """Have a file stand under a second name, too; None if there is nothing in it."""
+    if not former.exists() or not former.stat().st_size:
+        return None
+    try:
+        kept.hardlink_to(former)
+    except OSError:  # a file system without links
+        shutil.copy2(former, kept)
+    return kept

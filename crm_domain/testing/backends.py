@@ -1,0 +1,82 @@
+"""What can the kit drive? The model over any store, and what other backends may add to the port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from crm_domain.commands import Command
+from crm_domain.crm import Crm
+from crm_domain.decision import Accepted
+from crm_domain.errors import Refused
+from crm_domain.ids import Principal
+from crm_domain.ports import Backend
+from crm_domain.reads import GetDashboard, Select
+from crm_domain.rows import table_named
+
+
+@runtime_checkable
+class Keyed(Backend, Protocol):
+    """A backend that knows idempotency keys: a retry under the same key is answered, not done again."""
+
+    def execute_keyed(self, principal: Principal, command: Command, key: str) -> Any:
+        """Execute *command* under an idempotency key; otherwise as `Backend.execute`."""
+
+
+@runtime_checkable
+class Overlapping(Backend, Protocol):
+    """A backend in which commands can be made to overlap in time on purpose."""
+
+    def execute_overlapping(self, requests: Sequence[tuple[Principal, Command]]) -> Sequence[Any]:
+        """Check each command before any is written; return for each its answer, or its `Refused`."""
+
+
+@runtime_checkable
+class Telling(Backend, Protocol):
+    """A backend that tells what it sent, so that a counterexample can show it."""
+
+    def sent(self) -> Sequence[str]:
+        """Return the statements since the last `reset`, in order, as they would be typed."""
+
+
+class CrmBackend:
+    """A `Crm` as a backend: the model itself, or the model over a store that is to be tested.
+
+    Args:
+        make: Makes a `Crm` without any users; called at each reset.
+
+    Example:
+        >>> from crm_domain.ids import SERVICE
+        >>> from crm_domain.commands import SyncCrmUser
+        >>> backend = CrmBackend(Crm)
+        >>> backend.reset()
+        >>> _ = backend.execute(SERVICE, SyncCrmUser(email="amy@example.com"))
+        >>> [profile.credits_remaining for profile in backend.select(SERVICE, "profiles", {})]
+        [4]
+    """
+
+    def __init__(self, make: Callable[[], Crm] = Crm) -> None:
+        self._make = make
+        self.crm = make()
+
+    def reset(self) -> None:
+        """Begin anew with another `Crm`."""
+        self.crm = self._make()
+
+    def execute(self, principal: Principal, command: Any) -> Any:
+        """Execute a command, or answer a read."""
+        if isinstance(command, GetDashboard | Select):
+            return command.answer(self.crm, principal)
+        return self.crm.execute(principal, command)
+
+    def execute_keyed(self, principal: Principal, command: Command, key: str) -> Accepted:
+        """Execute a command under an idempotency key."""
+        return self.crm.execute(principal, command, key=key)
+
+    def execute_overlapping(self, requests: Sequence[tuple[Principal, Command]]) -> Sequence[Accepted | Refused]:
+        """Execute commands that overlap in time."""
+        return self.crm.execute_overlapping(requests)
+
+    def select(self, principal: Principal, table: str, where: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the rows that *principal* sees and that meet *where*."""
+        return Select(table=table_named(table), where=where).answer(self.crm, principal)

@@ -1,0 +1,218 @@
+"""What comes of each of many requests, if it alone is asked next? All of them, from one point, with few resets.
+
+Most requests change nothing: they are refused, or read, or touch no row. Those are asked one after
+another, and then all that there is to see is looked at once. Only what changes something needs a
+backend that begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from attrs import define, evolve, field, frozen
+
+from crm_domain.command_log import LogLine
+from crm_domain.crm import Crm
+from crm_domain.errors import Refused
+from crm_domain.ports import Backend
+from crm_domain.rules import Rules
+
+from .backends import CrmBackend
+from .capabilities import Capabilities, need_of
+from .histories import Lines
+from .lockstep import Difference, differences_of
+from .observing import Failed, told
+from .predicting import Outcome, Prediction, outcomes_of
+
+OK, NO_ROWS, FAILED, NOT_THERE = "ok", "0 rows", "failed", "not there"
+"""What is said of an outcome that is no refusal."""
+
+
+def in_short(outcome: Outcome) -> str:
+    """Return an outcome in a word or two: ``ok``, ``0 rows``, the code of a refusal, ``failed`` or ``not there``."""
+    match outcome:
+        case Refused():
+            return outcome.code
+        case Failed():
+            return FAILED
+        case NotImplementedError():
+            return NOT_THERE
+        case None | [] | ():
+            return NO_ROWS
+        case [*_]:
+            return OK
+    return NO_ROWS if told(outcome, "affected") == 0 else OK
+
+
+class Point:
+    """A state of the model in which many requests are asked, each as if it were the only one.
+
+    Args:
+        crm: The state; it stays as it is.
+    """
+
+    def __init__(self, crm: Crm) -> None:
+        self.crm = crm
+        self._spare = _copied(crm)
+
+    @classmethod
+    def behind(cls, lines: Sequence[LogLine], rules: Rules) -> Point:
+        """Return the state to which *lines*, none of which overlap, lead."""
+        prediction = Prediction(rules)
+        for line in lines:
+            prediction.ask([line], [None])
+        return cls(prediction.crm)
+
+    def ask(self, line: LogLine) -> tuple[Outcome, Crm]:
+        """Return what the rules say, and the state afterwards; if nothing happened, it is used for the next line too."""
+        crm = self._spare
+        (outcome,) = outcomes_of(_backend(crm), [line])
+        if self.is_left_by(crm):
+            self._spare = _copied(self.crm)
+        return outcome, crm
+
+    def is_left_by(self, crm: Crm) -> bool:
+        """Tell whether anything has happened in a state behind this one."""
+        return len(crm.journal) > len(self.crm.journal)
+
+
+def _copied(crm: Crm) -> Crm:
+    return crm.as_of(position=len(crm.journal))
+
+
+def _backend(crm: Crm) -> Backend:
+    return CrmBackend(lambda: crm)
+
+
+@frozen(kw_only=True)
+class Branch:
+    """One request, asked next.
+
+    Attributes:
+        line: The request.
+        expected: What the rules say.
+        outcome: What the backend said; a `NotImplementedError` where it has no such thing.
+        after: The model's state afterwards.
+        difference: In what the two part; None if they do not.
+    """
+
+    line: LogLine
+    expected: Outcome
+    outcome: Outcome
+    after: Crm = field(repr=False)
+    difference: Difference | None = None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the backend has what was asked for."""
+        return not isinstance(self.outcome, NotImplementedError)
+
+
+@define
+class Fork:
+    """A backend and the model at a point to which both come back.
+
+    Attributes:
+        backend: The backend; it is reset whenever something has changed.
+        point: The model's state.
+        has: What the backend has; what it says that it does not have is not asked again.
+    begun: The lines that lead there; both agree on all of them.
+        looks: What is looked at afterwards.
+        requests: How many requests were made of the backend, looks aside.
+    """
+
+    backend: Backend
+    point: Point
+    has: Capabilities
+    begun: Lines
+    looks: Sequence[LogLine]
+    requests: int = 0
+    _is_there: bool = False
+
+    def branches(self, lines: Sequence[LogLine]) -> list[Branch]:
+        """Return what comes of each of *lines*, in their order."""
+        predicted = [self._predicted(line) for line in lines]
+        quiet = [n for n, (_, _, after) in enumerate(predicted) if after is self.point.crm]
+        found = dict(zip(quiet, self._quiet([predicted[n] for n in quiet]), strict=True))
+        return [found[n] if n in found else self._alone(*asked) for n, asked in enumerate(predicted)]
+
+    def _predicted(self, line: LogLine) -> tuple[LogLine, Outcome, Crm]:
+        expected, crm = self.point.ask(line)
+        return line, expected, crm if self.point.is_left_by(crm) else self.point.crm
+
+    def _quiet(self, predicted: Sequence[tuple[LogLine, Outcome, Crm]]) -> list[Branch]:
+        """Ask what should change nothing, and look once; if anything changed, ask and look one by one."""
+        branches = [self._asked(*asked) for asked in predicted]
+        agreeing = [branch for branch in branches if branch.difference is None]
+        if len(agreeing) < len(branches):  # a reset after one that differs hides what was changed before
+            self._is_there = False
+            agreeing = [self._asked(branch.line, branch.expected, branch.after) for branch in agreeing]
+        if not agreeing or next(self._seen(self.point.crm), None) is None:
+            return branches
+        self._is_there = False
+        return [self._alone(branch.line, branch.expected, branch.after) for branch in branches]
+
+    def _alone(self, line: LogLine, expected: Outcome, after: Crm) -> Branch:
+        """Ask one request at the point, and look."""
+        branch = self._asked(line, expected, after)
+        self._is_there = False
+        if branch.difference is not None or not branch.is_there:
+            return branch
+        return evolve(branch, difference=next(self._seen(after), None))
+
+    def _asked(self, line: LogLine, expected: Outcome, after: Crm) -> Branch:
+        if self.has.has(line):
+            self._come_back()
+            self.requests += 1
+        outcome = self._outcome(line)
+        if isinstance(outcome, NotImplementedError):
+            return Branch(line=line, expected=expected, outcome=outcome, after=after)
+        difference = next(differences_of([line], [outcome], [expected]), None)
+        self._is_there = difference is None
+        return Branch(line=line, expected=expected, outcome=outcome, after=after, difference=difference)
+
+    def _outcome(self, line: LogLine) -> Outcome:
+        """Return what the backend says now; what it said once that it does not have is not asked for."""
+        if not self.has.has(line):
+            return NotImplementedError(self.has.lacking[need_of(line)])
+        try:
+            (outcome,) = outcomes_of(self.backend, [line])
+        except NotImplementedError as error:
+            self.has.learn(line, str(error) or type(line.request).__name__)
+            return error
+        return outcome
+
+    def _come_back(self) -> None:
+        if self._is_there:
+            return
+        self.backend.reset()
+        for line in self.begun:
+            outcomes_of(self.backend, [line])
+        self.requests += len(self.begun)
+        self._is_there = True
+
+    def _seen(self, crm: Crm) -> Iterator[Difference]:
+        """Yield what a look shows otherwise than in the model."""
+        model = _backend(crm)
+        for look in self.looks:
+            found = self._outcome(look)
+            if not isinstance(found, NotImplementedError):
+                yield from differences_of([look], [found], outcomes_of(model, [look]))
+
+
+def begun_with(fork: Fork, lines: Lines) -> tuple[Fork, tuple[Lines, ...]]:
+    """Move a fork on behind *lines*, one after another.
+
+    Returns:
+        The fork behind those lines that the backend has and on which the two agree, and the
+        sequences at whose last line they part.
+    """
+    partings = []
+    for line in lines:
+        (branch,) = fork.branches([line])
+        longer = Lines((*fork.begun, line))
+        if branch.difference:
+            partings.append(longer)
+        elif branch.is_there:
+            fork = evolve(fork, point=Point(branch.after), begun=longer, is_there=False)
+    return fork, tuple(partings)

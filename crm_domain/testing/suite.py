@@ -1,0 +1,99 @@
+"""How are the laws tests of somebody's own pytest run? A class to inherit from, and one fixture to give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any, ClassVar
+from unittest import SkipTest
+
+from crm_domain.ports import Backend
+from crm_domain.rules import HARDENED, Rules
+
+from .conformance import conformance
+from .matrix import matrix
+from .races import race
+from .reports import BROKEN, EVERY_LAW, NOT_TESTABLE, Report
+from .small_scope import small_scope
+
+
+class ConformanceSuite:
+    """Tests of a backend: one for each law, the matrix of roles and columns, and every short sequence.
+
+    Inherit from it under a name that pytest collects, and give a fixture ``backend``::
+
+        class TestMyService(ConformanceSuite):
+            @pytest.fixture
+            def backend(self):
+                return MyBackend("postgresql:///empty")
+
+    A law that breaks fails with the shortest sequence that shows it, as a command log that runs. One
+    that cannot be seen is skipped with the reason, unless the class says that this is known.
+
+    Attributes:
+        rules: What the backend is held to.
+        walks: How many random walks there are; they are shared by the tests of all laws.
+        seed: Another seed walks otherwise.
+        depth: How long the short sequences are; each line more takes some ten times as long.
+        not_testable: The laws that are known not to be testable. Their tests pass as long as that is
+            so, and fail once they could be tested: then they should be.
+    """
+
+    rules: ClassVar[Rules] = HARDENED
+    walks: ClassVar[int] = 200
+    seed: ClassVar[int] = 0
+    depth: ClassVar[int] = 2
+    not_testable: ClassVar[Collection[str]] = ()
+
+    _report: ClassVar[Report]
+
+    def pytest_generate_tests(self, metafunc: Any) -> None:
+        """Make one test of each law; pytest calls this."""
+        if "law" in metafunc.fixturenames:
+            metafunc.parametrize("law", [law.name for law in EVERY_LAW])
+
+    def test_law(self, backend: Backend, law: str) -> None:
+        """Random walks find no sequence on which the backend breaks the law."""
+        __tracebackhide__ = True
+        (verdict,) = (verdict for verdict in self._searched(backend).verdicts if verdict.law.name == law)
+        if verdict.verdict == BROKEN:
+            raise AssertionError(str(verdict))
+        if law in self.not_testable:
+            assert verdict.verdict == NOT_TESTABLE, f"{law} can be tested: take it out of not_testable"
+        elif verdict.verdict == NOT_TESTABLE:
+            raise SkipTest(str(verdict))
+
+    def test_matrix(self, backend: Backend) -> None:
+        """Each role may do to each column of each table what the rules say."""
+        __tracebackhide__ = True
+        matrix(backend, self.rules).assert_held()
+
+    def test_small_scope(self, backend: Backend) -> None:
+        """Every short sequence of a small alphabet comes out as the rules say, in everybody's eyes."""
+        __tracebackhide__ = True
+        small_scope(backend, self.rules, depth=self.depth).assert_held()
+
+    @classmethod
+    def _searched(cls, backend: Backend) -> Report:
+        """Return what the one search found that the tests of this class share."""
+        if "_report" not in vars(cls):
+            cls._report = conformance(backend, cls.rules, walks=cls.walks, seed=cls.seed)
+        return cls._report
+
+
+class RaceSuite:
+    """Tests of a backend that many clients use at once; beside `ConformanceSuite`, or alone.
+
+    Give a fixture ``connect``: a function that makes a backend over the one store that all share.
+
+    Attributes:
+        rules: What the backend is held to.
+        clients: How many there are.
+    """
+
+    rules: ClassVar[Rules] = HARDENED
+    clients: ClassVar[int] = 8
+
+    def test_races(self, connect: Callable[[], Backend]) -> None:
+        """Whoever is first: nothing is spent, granted or credited twice."""
+        __tracebackhide__ = True
+        race(connect, self.rules, clients=self.clients).assert_held()

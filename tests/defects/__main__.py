@@ -1,0 +1,87 @@
+"""Have the kit find every defect that was planted: ``python -m tests.defects`` from the project's top, some minutes.
+
+Prints a table; ends with 1 if one was not found, or not by the law that must name it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from tabulate import tabulate
+
+from .catalogue import DEFECTS
+from .defect import Defect
+from .hunting import Hunt, hunt
+
+_HEADERS: Final = ("defect", "what is wrong", "law", "steps", "found after")
+_CLEAR_LINE: Final = "\r\033[K"
+
+
+def main() -> int:
+    """Seek the defects that are named, or all, and print what came of it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.defects", description=__doc__.splitlines()[0])
+    parser.add_argument("--only", metavar="NAME", choices=DEFECTS, action="append", help="only this; may be repeated")
+    parser.add_argument("--seed", type=int, default=0, help="another seed walks otherwise")
+    parser.add_argument("--seconds", type=float, help="how long to look for each; else a number of walks")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="print the table as Markdown, without the sentences")
+    form.add_argument("--json", action="store_true", help="print one object a line, with the sequences as command logs")
+    given = parser.parse_args()
+    hunts = []
+    for sought in _shown([DEFECTS[name] for name in given.only or DEFECTS]):
+        hunts.append(hunt(sought, seed=given.seed, seconds=given.seconds))
+        if given.json:
+            print(json.dumps(_plain(hunts[-1])), flush=True)
+    if not given.json:
+        print(_table(hunts, markdown=given.markdown))
+    return 1 if any(found.finding is None for found in hunts) else 0
+
+
+def _shown(defects: Sequence[Defect]) -> Iterator[Defect]:
+    """Yield the defects; a terminal shows how far it is, in a line that is gone at the end."""
+    for n, sought in enumerate(defects, start=1):
+        if sys.stderr.isatty():
+            print(f"{_CLEAR_LINE}{n} of {len(defects)}: {sought.name}", end="", file=sys.stderr, flush=True)
+        yield sought
+    if sys.stderr.isatty():
+        print(_CLEAR_LINE, end="", file=sys.stderr)
+
+
+def _table(hunts: Iterable[Hunt], *, markdown: bool) -> str:
+    lines = [
+        (f"`{found.defect.name}`", f"`{found.law}`", found.steps, found.requests)
+        if markdown
+        else (found.defect.name, found.defect.what, found.law, found.steps, found.requests)
+        for found in hunts
+    ]
+    headers = (_HEADERS[0], *_HEADERS[2:]) if markdown else _HEADERS
+    return tabulate(
+        lines,
+        headers,
+        tablefmt="github" if markdown else "simple",
+        maxcolwidths=[None, None] if markdown else [None, 60],
+    )
+
+
+def _plain(found: Hunt) -> dict[str, Any]:
+    finding = found.finding
+    return {
+        "defect": found.defect.name,
+        "what": found.defect.what,
+        "expected": found.defect.law,
+        "laws": sorted(finding.laws) if finding else [],
+        "others": sorted(found.others),
+        "missing": list(finding.missing) if finding else [],
+        "steps": found.steps,
+        "requests": found.requests,
+        "text": finding.text if finding else None,
+        "log": finding.log if finding else None,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""What a backend does not have is found out, not asked for again, and no reason for an alarm."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from crm_domain import CreateRecording, Principal, RecordPayment, Update, UploadResume
+from crm_domain.command_log import LOG_TABLES
+from crm_domain.reads import GetDashboard
+from crm_domain.testing import CrmBackend, Report, conformance
+from crm_domain.testing.capabilities import Capabilities
+from crm_domain.testing.reports import NOT_TESTABLE
+
+
+class Partial(CrmBackend):
+    """Has no payments, no resumes, no dashboards, and no changes of profiles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: Counter[str] = Counter()
+
+    def execute(self, principal: Principal, command: Any) -> Any:
+        if isinstance(command, RecordPayment | GetDashboard):
+            self.asked[type(command).__name__] += 1
+            raise NotImplementedError("there is no " + type(command).__name__)
+        if isinstance(command, UploadResume):
+            raise NotImplementedError
+        if isinstance(command, Update) and command.table.name == "profiles":
+            self.asked["Update profiles"] += 1
+            raise NotImplementedError("profiles cannot be changed")
+        return super().execute(principal, command)
+
+    def select(self, principal: Principal, table: str, where: Mapping[str, Any]) -> Sequence[Any]:
+        if table == "resumes":
+            raise NotImplementedError
+        if table == "crm_resumes":
+            raise NotImplementedError("resumes are kept elsewhere")
+        return super().select(principal, table, where)
+
+
+@pytest.fixture(scope="module")
+def backend() -> Partial:
+    return Partial()
+
+
+@pytest.fixture(scope="module")
+def report(backend: Partial) -> Report:
+    return conformance(backend, walks=40)
+
+
+def test_tables_are_found_out_at_the_start() -> None:
+    """The tables that a backend shows are known before anything is asked; those that it does not, with the reason."""
+    has = Capabilities.of(Partial())
+    assert {table.name for table in LOG_TABLES} - {table.name for table in has.tables} == {"crm_resumes", "resumes"}
+    assert "resumes are kept elsewhere" in has.lacking.values()
+    assert "there is no resumes" in has.lacking.values()
+
+
+def test_there_is_no_false_alarm(report: Report) -> None:
+    """Nothing that is not there is held against a backend that is otherwise as it should be."""
+    report.assert_held()
+    assert report.broken == frozenset()
+    assert report.requests > 100
+
+
+def test_laws_that_need_it_are_not_testable(report: Report) -> None:
+    """A law that cannot be seen says so, with what the backend said; the others held."""
+    verdicts = {verdict.law.name: verdict for verdict in report.verdicts}
+    assert verdicts["payment_is_idempotent"].verdict == NOT_TESTABLE
+    assert verdicts["payment_is_idempotent"].reason == "there is no RecordPayment"
+    assert verdicts["at_most_one_primary_resume"].verdict == NOT_TESTABLE
+    assert verdicts["at_most_one_primary_resume"].reason in {"UploadResume", "resumes are kept elsewhere"}
+    assert verdicts["mirror_equals_profile"].verdict == "held"
+
+
+def test_what_is_not_there_is_not_asked_for_again(report: Report, backend: Partial) -> None:
+    """Once a backend has said that it does not have something, it is left in peace."""
+    assert report.walks == 40
+    assert backend.asked == {"RecordPayment": 1, "GetDashboard": 1, "Update profiles": 1}
+
+
+def test_everything_is_there_by_default() -> None:
+    """A backend that has everything leaves no law untested."""
+    has = Capabilities.of(CrmBackend())
+    assert has.tables == LOG_TABLES
+    assert dict(has.untestable()) == {}
+
+
+def test_a_walk_goes_without_it() -> None:
+    """In a walk for a backend without recordings there are none."""
+
+    class WithoutRecordings(CrmBackend):
+        def execute(self, principal: Principal, command: Any) -> Any:
+            if isinstance(command, CreateRecording):
+                raise NotImplementedError
+            return super().execute(principal, command)
+
+    report = conformance(WithoutRecordings(), walks=10)
+    report.assert_held()
+    assert report.unsupported["one_credit_per_recording"] == "CreateRecording"

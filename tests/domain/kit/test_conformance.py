@@ -1,0 +1,287 @@
+"""The search: repeatable, unimpressed by backends that misbehave, and silent about those that do not."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from itertools import count
+from typing import Any
+
+import pytest
+
+from crm_adapters.command_log import read_log
+from crm_domain import (
+    ANON,
+    HARDENED,
+    SEED,
+    SERVICE,
+    Crm,
+    Principal,
+    RecordPayment,
+    Refused,
+    SyncCrmUser,
+    TrackView,
+)
+from crm_domain.command_log import LogLine
+from crm_domain.reads import GetDashboard
+from crm_domain.rules import SAFEGUARDS
+from crm_domain.testing import BOB, CrmBackend, Lines, broken_laws, conformance, run
+from crm_domain.testing.searching import Search
+
+LAW_OF = {name: safeguard.law for name, safeguard in SAFEGUARDS.items() if safeguard.law is not None}
+
+
+def without(*safeguards: str) -> CrmBackend:
+    return CrmBackend(lambda: Crm(rules=HARDENED.without(*safeguards)))
+
+
+def test_model_holds() -> None:
+    """The model breaks nothing, and every law was testable."""
+    report = conformance(CrmBackend(), walks=60)
+    report.assert_held()
+    assert {verdict.verdict for verdict in report.verdicts} == {"held"}
+    assert (report.walks, report.rules) == (60, HARDENED)
+
+
+def test_other_rules_are_held_to() -> None:
+    """A backend without a safeguard does as the rules without it say."""
+    rules = HARDENED.without("one_primary", "exact_price")
+    conformance(without("one_primary", "exact_price"), rules, walks=40).assert_held()
+
+
+@pytest.mark.parametrize("safeguard", LAW_OF)
+def test_missing_safeguard_is_named_under_its_law(safeguard: str) -> None:
+    """Without a safeguard the law that the table names is broken, and the log that is told shows it on the model."""
+    report = conformance(without(safeguard), walks=5)
+    assert LAW_OF[safeguard] in report.broken
+    assert report.lacking == (safeguard,)
+    (finding, *_) = (finding for finding in report.findings if LAW_OF[safeguard] in finding.laws)
+    assert finding.missing == (safeguard,)
+    log = [line.encode() for line in finding.log.splitlines()]
+    lines = Lines(entry.line for entry in read_log(log, "finding"))
+    assert LAW_OF[safeguard] in broken_laws(run(lines, HARDENED.without(safeguard)))
+    assert not broken_laws(run(lines, HARDENED))
+
+
+def test_seed_lacks_everything() -> None:
+    """Held to the hardened rules, the document at its word lacks every safeguard that shows in Python."""
+    report = conformance(CrmBackend(lambda: Crm(rules=SEED)), walks=60)
+    missing = {name for finding in report.findings for name in finding.missing}
+    assert missing >= set(LAW_OF)
+
+
+def test_same_call_finds_the_same() -> None:
+    """A search depends on its seed alone; another seed walks otherwise."""
+    first, again, other = (conformance(without("one_primary"), walks=20, seed=seed) for seed in (1, 1, 2))
+    assert first.findings == again.findings
+    assert first.requests == again.requests != other.requests
+
+
+def test_progress_is_told() -> None:
+    """Behind every walk it is told how many there were, and how much was found."""
+    told: list[tuple[int, int]] = []
+    conformance(without("one_primary"), walks=3, progress=lambda walks, findings: told.append((walks, findings)))
+    assert [walks for walks, _ in told] == [1, 2, 3]
+    assert told[-1][1] >= 1
+
+
+@pytest.fixture
+def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that goes on by a second whenever somebody looks at it."""
+    seconds = count()
+    monkeypatch.setattr("time.monotonic", lambda: float(next(seconds)))
+
+
+@pytest.mark.usefixtures("ticking")
+def test_a_search_stops_when_its_time_is_over() -> None:
+    """Walks are made until the time is over, or their number is reached."""
+    assert conformance(CrmBackend(), seconds=0).walks == 0
+    assert conformance(CrmBackend(), seconds=3).walks == 3
+    assert conformance(CrmBackend(), seconds=3, walks=2).walks == 2
+
+
+def test_some_walks_are_made_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a number or a time there is a number of walks that is usual."""
+    monkeypatch.setattr(importlib.import_module("crm_domain.testing.conformance"), "DEFAULT_WALKS", 2)
+    assert conformance(CrmBackend()).walks == 2
+
+
+class Indiscreet(CrmBackend):
+    """Shows everybody Bob's dashboard, and nobody else's."""
+
+    def execute(self, principal: Principal, command: Any) -> Any:
+        is_bobs = isinstance(command, GetDashboard) and command.email == BOB.email
+        return super().execute(SERVICE if is_bobs and principal.is_user else principal, command)
+
+
+def test_a_safeguard_that_is_missing_in_places_is_not_said_to_be_lacking() -> None:
+    """Where a backend has a safeguard after all, the finding stays, and the safeguard is not said to be lacking."""
+    report = conformance(Indiscreet(), walks=30)
+    assert ("private_dashboard",) in {finding.missing for finding in report.findings}
+    assert report.lacking == ()
+
+
+class Raising(CrmBackend):
+    """Breaks down at every payment."""
+
+    def execute(self, principal: Principal, command: Any) -> Any:
+        if isinstance(command, RecordPayment):
+            raise ConnectionError("connection lost")
+        return super().execute(principal, command)
+
+
+def test_a_backend_that_raises_is_a_finding() -> None:
+    """Whatever it raises is told with the shortest sequence; the search goes on."""
+    report = conformance(Raising(), walks=10)
+    (finding,) = report.findings
+    assert "failed with ConnectionError: connection lost" in finding.text
+    assert len(finding.lines) == 1
+    assert report.walks == 10
+
+
+class Forgetful(CrmBackend):
+    """Hangs on to its state: resets do not do anything."""
+
+    def reset(self) -> None:
+        pass
+
+
+def test_a_backend_that_keeps_its_state_is_a_finding() -> None:
+    """Where a reset does not begin anew, nothing is as the model says, and the search comes to an end."""
+    report = conformance(Forgetful(), walks=3)
+    assert report.findings
+    with pytest.raises(AssertionError, match="broken"):
+        report.assert_held()
+
+
+class Moody(CrmBackend):
+    """Breaks down at the next view that it is asked to count, and not again until it is in that mood."""
+
+    moody = True
+
+    def execute(self, principal: Principal, command: Any) -> Any:
+        answer = super().execute(principal, command)
+        if isinstance(command, TrackView) and self.moody:
+            self.moody = False
+            raise RuntimeError("not today")
+        return answer
+
+
+def test_a_backend_that_is_not_repeatable_is_a_finding() -> None:
+    """A difference that does not come again is told as that."""
+    report = conformance(Moody(), walks=60)
+    (finding,) = report.findings
+    assert finding.text == "a difference was seen once, and not when the same was asked again from the beginning"
+    assert finding.laws == {"agrees_with_model"}
+    assert finding.lines
+
+
+def test_what_does_not_come_again_is_told_once() -> None:
+    """However often it happens."""
+    backend = Moody()
+    search = Search(backend, HARDENED)
+    for _ in range(2):
+        backend.moody = True
+        search.ask(Lines([LogLine(SERVICE, TrackView(email=BOB.email))]))
+    assert len(search.findings) == 1
+
+
+JUNK: Sequence[Any] = (
+    7,
+    [7],
+    [{}],
+    [{"id": "no"}],
+    [None],
+    "rows",
+    [{"user_id": "00000000-0000-4000-8000-000000000001", "credits_remaining": "many"}],
+)
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=str)
+def test_a_backend_that_shows_junk_is_a_finding(junk: Any) -> None:
+    """Rows that are none are a finding, and break nothing in the kit."""
+
+    class Junk(CrmBackend):
+        def select(self, principal: Principal, table: str, where: Mapping[str, Any]) -> Sequence[Any]:
+            return junk if table == "profiles" else super().select(principal, table, where)
+
+    report = conformance(Junk(), walks=2)
+    assert report.findings
+    assert "profiles" in report.findings[0].text
+
+
+@pytest.mark.parametrize("junk", [7, "done", object, {"id": 7}, {"user_id": "all"}, [1, 2]], ids=str)
+def test_a_backend_that_answers_junk_is_asked_on(junk: Any) -> None:
+    """An answer that tells nothing is no answer to compare; one that tells something wrong is a finding."""
+
+    class Junk(CrmBackend):
+        def execute(self, principal: Principal, command: Any) -> Any:
+            answer = super().execute(principal, command)
+            return junk if isinstance(command, SyncCrmUser) else answer
+
+    report = conformance(Junk(), walks=20)
+    assert bool(report.findings) == (junk == {"user_id": "all"})
+
+
+class Telling(CrmBackend):
+    """Tells what it sent."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: Crm(rules=HARDENED.without("exact_price")))
+        self.statements: list[str] = []
+
+    def reset(self) -> None:
+        self.statements = []
+        super().reset()
+
+    def execute(self, principal: Principal, command: Any) -> Any:
+        self.statements.append(type(command).__name__)
+        return super().execute(principal, command)
+
+    def sent(self) -> Sequence[str]:
+        return self.statements
+
+
+def test_a_finding_has_what_was_sent_for_it() -> None:
+    """A backend that tells what it sent is asked what it was for the shortest sequence alone."""
+    (finding,) = conformance(Telling(), walks=5).findings
+    assert len([name for name in finding.sent if name != "GetDashboard"]) == len(finding.lines)
+    assert "RecordPayment" in finding.sent
+    assert finding.found_after > 0
+
+
+class Vague(CrmBackend):
+    """Refuses without saying of what kind."""
+
+    def execute(self, principal: Principal, command: Any) -> Any:
+        try:
+            return super().execute(principal, command)
+        except Refused as refused:
+            raise Refused(refused.message) from None
+
+    def select(self, principal: Principal, table: str, where: Mapping[str, Any]) -> Sequence[Any]:
+        if principal == ANON:
+            raise Refused("no")
+        return super().select(principal, table, where)
+
+
+def test_a_refusal_of_no_kind_is_a_failure() -> None:
+    """Nobody can compare it with what the rules say."""
+    report = conformance(Vague(), walks=5)
+    assert report.findings
+    assert any("failed with Refused: " in finding.text for finding in report.findings)
+
+
+@pytest.mark.parametrize("safeguard", ["private_dashboard", "tracking_read_only", "atomic_consume", "owner_pair"])
+def test_what_weaker_rules_allow_is_no_finding(safeguard: str) -> None:
+    """Held to rules that let others be seen, or a balance fall below 0, a backend may do so."""
+    rules = HARDENED.without(safeguard)
+    conformance(CrmBackend(lambda: Crm(rules=rules)), rules, walks=60).assert_held()
+
+
+def test_the_matrix_may_be_part_of_the_search() -> None:
+    """Its requests count, unless there is no time for it."""
+    with_it = conformance(CrmBackend(), walks=1, with_matrix=True)
+    assert with_it.requests > 10_000
+    assert not with_it.findings
+    assert conformance(CrmBackend(), seconds=0, with_matrix=True).requests < 100

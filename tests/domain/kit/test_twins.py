@@ -1,0 +1,89 @@
+"""A backend compared with itself: what others do is not noticed, and what was refused leaves nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from crm_domain import HARDENED, SERVICE, Crm, Principal, Refused, SyncCrmUser, TrackView
+from crm_domain.command_log import LogLine
+from crm_domain.errors import refusal
+from crm_domain.testing import AMY, BOB, CrmBackend, Lines, Person, conformance, walk
+from crm_domain.testing.capabilities import Capabilities
+from crm_domain.testing.lockstep import understood
+from crm_domain.testing.twins import noticed, replayed_otherwise
+
+
+def synced(person: Person) -> LogLine:
+    return LogLine(SERVICE, SyncCrmUser(user_id=person.user_id, email=person.email))
+
+
+def denied(person: Person) -> LogLine:
+    return LogLine(person.principal, TrackView(email=person.email))
+
+
+class Gossip(CrmBackend):
+    """Tells in a refusal how many users there are."""
+
+    def execute(self, principal: Principal, command: Any) -> Any:
+        try:
+            return super().execute(principal, command)
+        except Refused as refused:
+            raise refusal(refused.code, f"one of {len(self.crm.tables.crm_users)} users: no") from None
+
+
+class CountsRefusals(CrmBackend):
+    """Keeps a trace of what it refuses."""
+
+    def execute(self, principal: Principal, command: Any) -> Any:
+        try:
+            return super().execute(principal, command)
+        except Refused:
+            for stats in self.crm.tables.crm_dashboard_stats:
+                stats.total_views += 1
+            raise
+
+
+@pytest.mark.parametrize("n", range(10))
+def test_model_is_like_itself(n: int) -> None:
+    """Nobody notices others in the model, and what it refuses leaves nothing."""
+    backend = CrmBackend()
+    has = Capabilities.of(backend)
+    lines = understood(walk(n, wanted=has.has), backend)
+    for observer in (AMY, BOB):
+        assert list(noticed(backend, lines, observer, has.looks)) == []
+    assert list(replayed_otherwise(backend, lines, has.looks)) == []
+
+
+def test_what_a_message_gives_away_is_noticed() -> None:
+    """A message that tells of others is noticed by the one who gets it, though the refusal is the same."""
+    backend = Gossip()
+    lines = Lines([synced(AMY), synced(BOB), denied(AMY)])
+    (first, *_) = noticed(backend, lines, AMY, Capabilities.of(backend).looks)
+    assert "one of 2 users: no" in first.text
+    assert "without the others" in first.text
+    assert "one of 1 users: no" in first.text
+
+
+def test_what_is_seen_of_others_is_noticed() -> None:
+    """Another's rows, or their dashboard, are noticed."""
+    backend = CrmBackend(lambda: Crm(rules=HARDENED.without("private_dashboard")))
+    found = list(noticed(backend, Lines([synced(BOB)]), AMY, Capabilities.of(backend).looks))
+    assert any(difference.text.endswith("as without the others") for difference in found)
+
+
+def test_what_a_refusal_leaves_is_found() -> None:
+    """Tables that are not the same without what was refused are told."""
+    backend = CountsRefusals()
+    lines = Lines([synced(AMY), denied(AMY)])
+    (difference,) = replayed_otherwise(backend, lines, Capabilities.of(backend).looks)
+    assert "total_views" in difference.text
+    assert difference.text.endswith("as when refused requests came between")
+
+
+def test_a_search_compares_walks_with_themselves() -> None:
+    """A search notices gossip, which no comparison with the model would, and shortens the walk that shows it."""
+    report = conformance(Gossip(), walks=10)
+    assert report.broken == {"noninterference"}
+    assert len(report.findings[0].lines) <= 3
