@@ -242,7 +242,7 @@ class Table(Generic[R]):
     position: Mapping[str, int] = attrs.field(init=False)
     key: str = attrs.field(init=False)
     values_of: Callable[[R], Values] = attrs.field(init=False)
-    readers: tuple[Callable[[Any], object], ...] = attrs.field(init=False, repr=False)
+    readers: tuple[Callable[[Any], object], ...] = attrs.field(init=False)
 
     @by_name.default
     def _by_name(self) -> dict[str, Column]:

@@ -12,6 +12,7 @@ from crm_domain.rules import Rules
 
 from .histories import Lines
 from .judging import AGREES_WITH_MODEL
+from .rendering import as_python
 
 HELD, BROKEN, NOT_TESTABLE = "held", "broken", "not testable"
 """What can be said of a law."""
@@ -49,6 +50,10 @@ class Finding:
     def log(self) -> str:
         """The sequence as a command log, which ``crm-domain run`` takes."""
         return str(self.lines)
+
+    def python(self, rules: Rules) -> str:
+        """Return the sequence as a script that asks the model for it under *rules*."""
+        return as_python(self.lines, rules)
 
     def __str__(self) -> str:
         return self.telling(f"{', '.join(sorted(self.laws))}: {self.text}")

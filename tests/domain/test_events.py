@@ -14,6 +14,7 @@ from crm_domain.events import (
     PAYLOAD_OF,
     SCHEMA_VERSIONS,
     CreditVoided,
+    PaymentRecorded,
     RowStored,
     RowUpdated,
     data_of,
@@ -60,6 +61,12 @@ def test_every_type_of_event_happens(world: World) -> None:
 def test_an_event_is_small(kind: type[Any]) -> None:
     """A journal holds millions of them: neither a dict nor a place for weak references."""
     assert not {"__dict__", "__weakref__"} & set(dir(kind))
+
+
+def test_an_event_has_a_value_for_every_column() -> None:
+    """Else it cannot be told, and nothing of it is."""
+    with pytest.raises(ValueError, match="argument"):
+        data_of(PaymentRecorded(("id", AMY)))
 
 
 def test_every_event_has_a_stable_name_and_a_version() -> None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Any
 
+import attrs
 import pytest
 from attrs import define
 from hypothesis import example, given
@@ -89,6 +90,36 @@ def test_a_column_asks_for_nothing_by_itself() -> None:
     plain = of_type(ColumnType.TEXT)
     assert (plain.default, plain.references, plain.one_of, plain.most) == (None, None, (), INT64_MAX)
     assert not any((plain.key, plain.not_null, plain.not_null_if_valid, plain.not_negative, plain.owner))
+    index = Index(columns=("it",))
+    assert (index.unique, index.where, index.safeguard, index.order, index.name) == (False, None, None, None, "it")
+
+
+def test_an_index_depends_on_every_column_that_it_names() -> None:
+    """What it is on, what decides whether a row is in it, and what rows are ordered by."""
+    index = Index(columns=("user_id", "email"), where=("remaining", ">", 0), order="number")
+    assert index.concerns == {"user_id", "email", "remaining", "number"}
+    assert Index(columns=("user_id",)).concerns == {"user_id"}
+
+
+@pytest.mark.parametrize("name", ["by_name", "position", "key", "values_of", "readers"])
+def test_what_a_table_knows_from_its_columns_cannot_be_given(name: str) -> None:
+    """So that it cannot be something else."""
+    given_: dict[str, Any] = {name: None}
+    with pytest.raises(TypeError, match=name):
+        attrs.evolve(PAYMENTS, **given_)
+
+
+def test_a_table_is_itself() -> None:
+    """Declared once more, it is another."""
+    assert attrs.evolve(PAYMENTS) != PAYMENTS
+    assert len({PAYMENTS, attrs.evolve(PAYMENTS)}) == 2
+
+
+@pytest.mark.parametrize("values", [(), ("id", "user", "ref", Decimal(1), 3, NOON, "one more")], ids=["none", "more"])
+def test_a_row_has_as_many_values_as_columns(values: tuple[Atom, ...]) -> None:
+    """Neither fewer nor more, or something was stored for another table."""
+    with pytest.raises(ValueError, match="argument"):
+        PAYMENTS.public(values)
 
 
 @pytest.mark.parametrize("kind", [Column, Index, Table])

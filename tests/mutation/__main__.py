@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import frozen
 from tabulate import tabulate
@@ -44,27 +44,29 @@ class Score:
     module: str
     mutants: int
     equivalent: int
-    missed: Sequence[Mutant]
-    not_equivalent: Sequence[Mutant]
+    missed: int
     minutes: float
 
     def cells(self) -> tuple[str, int, int, int, int, str]:
         """Return it as a line of the table."""
-        missed = len(self.missed)
-        noticed = self.mutants - self.equivalent - missed
-        return (self.module, self.mutants, noticed, self.equivalent, missed, f"{self.minutes:.0f}")
+        noticed = self.mutants - self.equivalent - self.missed
+        return (self.module, self.mutants, noticed, self.equivalent, self.missed, f"{self.minutes:.0f}")
 
 
-def score_of(module: str, mutants: Sequence[Mutant], equivalents: Equivalents) -> Score:
-    """Run the mutants of a module, each until a test notices it."""
-    started = time.monotonic()
-    listed = [mutant for mutant in mutants if equivalents.has(mutant)]
+def score_of(
+    module: str, mutants: Sequence[Mutant], equivalents: Equivalents, complain: Callable[[str], None]
+) -> Score:
+    """Run the mutants of a module, each until a test notices it, and say at once what is not as it should be."""
+    started, missed = time.monotonic(), 0
     others = [mutant for mutant in mutants if not equivalents.has(mutant)]
-    left = [mutant for mutant, noticed in zip(others, noticed_quickly(QUICK, others), strict=True) if not noticed]
-    stages = (own_tests_of(module), QUICK, SLOW)
-    missed = [mutant for mutant in left if all(passes(tests, mutant) for tests in stages)]
-    wrong = [mutant for mutant in listed if not passes(QUICK, mutant)]
-    return Score(module, len(mutants), len(listed), missed, wrong, (time.monotonic() - started) / 60)
+    for mutant, noticed in zip(others, noticed_quickly(QUICK, others), strict=True):
+        if not noticed and all(passes(tests, mutant) for tests in (own_tests_of(module), QUICK, SLOW)):
+            missed += 1
+            complain(f"missed: {mutant}")
+    for mutant in mutants:
+        if equivalents.has(mutant) and not passes(QUICK, mutant):
+            complain(f"listed, and yet noticed: {mutant}")
+    return Score(module, len(mutants), len(mutants) - len(others), missed, (time.monotonic() - started) / 60)
 
 
 def main() -> int:
@@ -82,15 +84,21 @@ def main() -> int:
     if not (passes(QUICK) and passes(SLOW)):
         print(f"{DOMAIN} fails without any change: mend that first")
         return 2
-    equivalents = Equivalents.read()
-    scores = [score_of(module, found, equivalents) for module, found in mutants.items()]
+    return run(mutants, Equivalents.read())
+
+
+def run(mutants: Mapping[str, Sequence[Mutant]], equivalents: Equivalents) -> int:
+    """Run all these mutants and print what became of them."""
+    complaints: list[str] = []
+
+    def complain(text: str) -> None:
+        complaints.append(text)
+        print(text, flush=True)
+
+    for told in equivalents.outdated(mutants):
+        complain(f"listed, and not there: {told}")
+    scores = [score_of(module, found, equivalents, complain) for module, found in mutants.items()]
     print(tabulate([s.cells() for s in scores], ("module", "mutants", "noticed", "equivalent", "missed", "minutes")))
-    complaints = [
-        *(f"missed: {mutant}" for score in scores for mutant in score.missed),
-        *(f"listed, and yet noticed: {mutant}" for score in scores for mutant in score.not_equivalent),
-        *(f"listed, and not there: {told}" for told in equivalents.outdated(mutants)),
-    ]
-    print(*complaints, sep="\n")
     return 1 if complaints else 0
 
 

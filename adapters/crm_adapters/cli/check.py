@@ -54,7 +54,8 @@ def _seconds(_: click.Context, __: click.Parameter, text: str) -> float:
     show_default=True,
     help="Ask for every cell of the matrix, too, however long that takes.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+@click.option("--python", "in_python", is_flag=True, help="Print sequences as Python scripts, not as command logs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables, with both.")
 @click.pass_context
 def check(
     ctx: click.Context,
@@ -65,6 +66,7 @@ def check(
     walks: int | None,
     seed: int,
     with_matrix: bool,
+    in_python: bool,
     as_json: bool,
 ) -> None:
     """Search for the shortest sequences on which TARGET does not do what the rules say.
@@ -107,7 +109,7 @@ def check(
     if as_json:
         print_json(_plain(target, report))
     else:
-        click.echo(_shown(target, report))
+        click.echo(_shown(target, report, in_python=in_python))
     ctx.exit(1 if report.findings else 0)
 
 
@@ -135,8 +137,8 @@ def _progress() -> Iterator[Progress | None]:
 # --- for people --------------------------------------------------------------------------------
 
 
-def _shown(target: str, report: Report) -> str:
-    return "\n\n".join((_summary(target, report), _laws(report), *_findings(report)))
+def _shown(target: str, report: Report, *, in_python: bool) -> str:
+    return "\n\n".join((_summary(target, report), _laws(report), *_findings(report, in_python=in_python)))
 
 
 def _summary(target: str, report: Report) -> str:
@@ -177,9 +179,10 @@ def _laws(report: Report) -> str:
     return "Laws\n" + table(("", "law", "", "where first, or why not"), rows)
 
 
-def _findings(report: Report) -> Iterator[str]:
+def _findings(report: Report, *, in_python: bool) -> Iterator[str]:
     for n, finding in enumerate(report.findings, 1):
-        yield f"Sequence {n}: {_title(finding)}\n{finding.text}\n\n{_indented(finding.log)}{_sent(finding)}".rstrip()
+        sequence = finding.python(report.rules) if in_python else finding.log
+        yield f"Sequence {n}: {_title(finding)}\n{finding.text}\n\n{_indented(sequence)}{_sent(finding)}".rstrip()
 
 
 def _title(finding: Finding) -> str:
@@ -219,16 +222,17 @@ def _plain(target: str, report: Report) -> dict[str, Any]:
             }
             for verdict in report.verdicts
         ],
-        "findings": [_plain_finding(finding) for finding in report.findings],
+        "findings": [_plain_finding(finding, report) for finding in report.findings],
     }
 
 
-def _plain_finding(finding: Finding) -> dict[str, Any]:
+def _plain_finding(finding: Finding, report: Report) -> dict[str, Any]:
     return {
         "laws": {violation.law.name: violation.text for violation in finding.violations},
         "text": finding.text,
         "missing": list(finding.missing),
         "found_after": finding.found_after,
         "log": finding.log.splitlines(),
+        "python": finding.python(report.rules),
         "sent": list(finding.sent),
     }

@@ -70,6 +70,18 @@ def test_a_hardened_file_keeps_every_law(call: Any, db: Any) -> None:
     assert path.read_bytes() == before
 
 
+def test_sequences_are_printed_as_python_too(call: Any, db: Any) -> None:
+    """Each is a script that runs, and asks for what the log asks for."""
+    path = db("hardened,-one_primary")
+    shown = call("check", path, "--python", *SHORT).stdout
+    script = dedent(shown.partition("\nSequence 1: ")[2].partition("\n\n")[2].partition("\n\nSequence 2: ")[0])
+    assert "{" not in script.splitlines()[0]
+    exec(compile(script, "sequence 1", "exec"), {})
+    assert script.count("upload_resume(") == 2
+    (told,) = call("check", path, "--json", *SHORT).objects
+    assert told["findings"][0]["python"].strip() == script.strip()
+
+
 def test_a_file_with_holes_breaks_laws(call: Any, db: Any) -> None:
     """Held to the hardened rules, each hole is told with its law, its safeguard and a log that runs."""
     called = call("check", db("hardened,-one_primary"), "--walks", 1, "--no-matrix")
