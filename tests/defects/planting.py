@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import CodeType, FunctionType
 from typing import Any, Protocol
 
@@ -138,10 +138,8 @@ class Patched:
 
     @contextmanager
     def _in_force(self) -> Iterator[None]:
-        for swap in self.swaps:
-            swap.swap()
-        try:
-            yield
-        finally:
-            for swap in reversed(self.swaps):
+        with ExitStack() as swapped:
+            for swap in self.swaps:
                 swap.swap()
+                swapped.callback(swap.swap)
+            yield
