@@ -36,7 +36,7 @@ from .mutants import Mutant
 
 FORK: Final = multiprocessing.get_context("fork")
 TOP: Final = Path(__file__).parents[2]
-SECONDS_MAX: Final = 1800
+SECONDS_MAX: Final = 1800  # for what waits without end; what runs without end is ended by the CPU time it takes
 OPTIONS: Final = (
     "-x",
     "-q",

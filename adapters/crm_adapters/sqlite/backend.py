@@ -39,7 +39,7 @@ class SqliteBackend(CrmBackend):
     def __init__(self, path: str | os.PathLike[str] | None = None, *, rules: Rules | None = None) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="crm-domain-")
         self._number = 0
-        self._store: SqliteStore | None = None
+        self._store: SqliteStore
         try:
             self._template = Path(self._folder.name, "template.db")
             self.rules = self._made_template(path, rules or Rules())
@@ -61,14 +61,9 @@ class SqliteBackend(CrmBackend):
         """The file that is written since the last reset."""
         return Path(self._folder.name, f"{self._number}.db")
 
-    def connect(self) -> CrmBackend:
-        """Return another connection to the same file, for somebody who writes at the same time."""
-        return CrmBackend(lambda: Crm(SqliteStore(self.path, synchronous="NORMAL"), rules=self.rules))
-
     def close(self) -> None:
         """Close the file, and take all copies away."""
-        if self._store is not None:
-            self._store.close()
+        self._store.close()
         self._folder.cleanup()
 
     def _made_template(self, path: str | os.PathLike[str] | None, rules: Rules) -> Rules:
@@ -81,7 +76,7 @@ class SqliteBackend(CrmBackend):
         return stored_rules(path)
 
     def _begun(self) -> Crm:
-        if self._store is not None:
+        if self._number:
             self._store.close()
             for suffix in ("", "-wal", "-shm", "-lock"):
                 Path(f"{self.path}{suffix}").unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from typing import IO, Any
 import pytest
 
 from crm_adapters.cli import main
-from crm_adapters.cli.app import cli
+from crm_adapters.cli.app import SECTIONS, cli
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "crm-domain"
 
@@ -134,6 +134,14 @@ def test_entry_point(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
     assert end.value.code == 0
     assert capsys.readouterr().out.startswith("crm-domain, version ")
     assert sys.stdout.errors == "backslashreplace"
+
+
+def test_the_commands_are_listed_by_what_somebody_wants(call: Any) -> None:
+    """Each of them once, under a title."""
+    shown = call("--help").stdout
+    assert [title for title in SECTIONS if f"\n{title}:\n" not in shown] == []
+    listed = [line.split()[0] for line in shown.partition("\nRules:\n")[2].splitlines() if line.startswith("  ")]
+    assert sorted(listed) == sorted(cli.commands)
 
 
 def test_help(call: Any) -> None:
