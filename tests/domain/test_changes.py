@@ -205,6 +205,19 @@ def test_what_other_rules_let_in_is_not_in_the_way() -> None:
         hardened.as_user(AMY).update(table="crm_resumes", set={"is_primary": True})
 
 
+def test_anothers_job_request_that_other_rules_let_in_is_not_in_the_way() -> None:
+    """A recording of the seed may name it; hardened, the recording may be changed otherwise, and not name it again."""
+    store = MemoryStore()
+    seed, hardened = (Crm(store, rules=rules) for rules in (SEED, HARDENED))
+    for user_id, email in ((AMY, AMYS), (BOB, BOBS)):
+        seed.as_service().sync_crm_user(user_id=user_id, email=email)
+    job = seed.as_user(BOB).create_job_request().id
+    seed.as_user(AMY).create_recording(job_request_id=job)
+    assert hardened.as_user(AMY).update(table="crm_recordings", set={"transcription": "x"}).affected == 1
+    with pytest.raises(ForeignKeyViolation):
+        hardened.as_user(AMY).update(table="crm_recordings", set={"job_request_id": job})
+
+
 def test_nobodys_resumes_may_all_be_primary(make_world: MakeWorld) -> None:
     """Without ``valid_values`` a row may have no user, and NULL equals no other NULL in an index."""
     service = make_world(HARDENED.without("valid_values"), people=False).service
