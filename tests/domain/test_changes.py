@@ -296,6 +296,16 @@ def test_a_recording_may_be_given_another_job_request(make_world: MakeWorld, *, 
         assert amy.update(table="crm_recordings", set=theirs).affected == 1
 
 
+def test_a_recording_is_not_moved_away_from_its_job_request(make_world: MakeWorld) -> None:
+    """Without ``immutable_owner`` the service may give it to another, who must have the job request then."""
+    service = make_world(HARDENED.without("immutable_owner")).service
+    moved = {"user_id": BOB, "email": BOBS}
+    with pytest.raises(ForeignKeyViolation) as refused:
+        service.update(table="crm_recordings", where={"user_id": AMY}, set=moved)
+    assert refused.value.column == "job_request_id"
+    assert service.update(table="crm_recordings", where={"user_id": AMY}, set=moved | {"job_request_id": None}).affected
+
+
 def test_a_video_is_fixed_once_the_recording_was_completed(world: World) -> None:
     """For good, even if it is not completed any more; it may be set to what it is."""
     amy = world.by("amy")
@@ -320,8 +330,10 @@ def test_a_delete_takes_the_rows_that_meet_its_condition(world: World) -> None:
 
 
 def test_a_delete_that_finds_nothing_is_accepted(world: World) -> None:
-    """0 rows."""
-    assert world.by("amy").delete(table="crm_resumes", where={"file_type": "odt"}).affected == 0
+    """0 rows, which even a deactivated user may."""
+    for _ in range(2):
+        assert world.by("amy").delete(table="crm_resumes", where={"file_type": "odt"}).affected == 0
+        world.service.deactivate(AMYS)
 
 
 @pytest.mark.parametrize(

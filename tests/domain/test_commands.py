@@ -101,6 +101,16 @@ def test_a_wrong_type_is_a_type_error_that_names_the_argument(name: str, argumen
         COMMANDS[name](**NEEDED.get(name, {}) | {argument: value})
 
 
+@pytest.mark.parametrize("command", CREATIONS.values(), ids=CREATIONS)
+def test_a_wrong_type_is_found_where_the_model_has_nothing_to_fill_in(command: type[Any]) -> None:
+    """Ids, times and owners given or not: it is the same mistake."""
+    given_: dict[str, Any] = dict.fromkeys(arguments_of(command))
+    given_ |= {"id": label_uuid("it"), "user_id": label_uuid("amy"), "created_at": NOON, "updated_at": NOON}
+    wrong = "email" if "email" in given_ else "updated_at"
+    with pytest.raises(TypeError, match=rf"^{wrong}: "):
+        command(**given_ | {wrong: 7})
+
+
 @pytest.mark.parametrize(
     ("command", "argument", "value"),
     [
@@ -208,6 +218,26 @@ def test_an_amount_is_exact(amount: Decimal | str) -> None:
     assert RecordPayment(amount=13).amount == Decimal(13)
 
 
+NOT_GIVEN: dict[str, dict[str, Any]] = {
+    "RegisterUser": {"user_id": DEFAULT, "email": None},
+    "SyncCrmUser": {"user_id": DEFAULT, "email": None, "payment_details": None},
+    "RecordPayment": {"user_id": None, "amount": None, "ref": None, "id": DEFAULT},
+    "Update": {"where": {}},
+    "Delete": {"where": {}},
+    "TrackView": {"email": None},
+    "TrackLogin": {"email": None},
+    "TrackTime": {"email": None, "seconds": None},
+}
+
+
+@pytest.mark.parametrize("name", NOT_GIVEN)
+def test_what_is_not_given_is_null_or_for_the_model_to_say(name: str) -> None:
+    """What is missing is found when the command is decided; an update without condition is for all rows."""
+    command = COMMANDS[name](**NEEDED.get(name, {}))
+    assert {argument: getattr(command, argument) for argument in NOT_GIVEN[name]} == NOT_GIVEN[name]
+    assert set(arguments_of(COMMANDS[name])) == {*NEEDED.get(name, {}), *NOT_GIVEN[name]}
+
+
 def test_null_and_not_given_are_two_things() -> None:
     """None is an explicit NULL; an argument that is not given takes the column's default."""
     assert CreateRecording().status == "processing"
@@ -283,6 +313,14 @@ def test_commands_share_no_json_with_the_caller() -> None:
 def test_what_values_break_is_kept(command: Any, columns: list[str]) -> None:
     """Making the command does not raise: whether and when that refuses it is not the command's to say."""
     assert [fault.column.name for fault in command.faults] == columns
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_what_a_command_works_out_is_not_of_what_it_asks_for(command: type[Any]) -> None:
+    """It cannot be given, does not make two commands different, and does not show."""
+    fields = attrs.fields(command)
+    asked = [a.name for a in fields if a.init]
+    assert [a.name for a in fields if a.eq] == [a.name for a in fields if a.repr] == asked
 
 
 def test_commands_are_equal_if_they_ask_for_the_same() -> None:

@@ -25,7 +25,7 @@ from crm_domain import (
     user,
 )
 from crm_domain.credits import adjusted, balance_of, granted, had_initial_grant
-from crm_domain.events import CreditRefunded, CreditVoided, ProfileCreated
+from crm_domain.events import CreditRefunded, CreditVoided, ProfileCreated, RecordingCompleted
 from crm_domain.evolve import evolve
 from crm_domain.ids import Email, UserId
 from crm_domain.memory import memory_rows
@@ -300,6 +300,14 @@ def test_a_refund_goes_back_to_the_grant_that_paid(refunding: World) -> None:
     assert ledger(refunding, "amy")[0] == ("initial", 4, 0, 4, 0)
 
 
+def test_only_a_failure_gives_a_credit_back(refunding: World) -> None:
+    """A recording that was completed, or is processed once more, has its credit's worth."""
+    recording = refunding.by("amy").create_recording().id
+    for status in ("completed", "processing"):
+        mark(refunding, recording, status)
+        assert refunding.balance_of("amy") == 6
+
+
 def test_only_the_service_marks_a_recording_as_failed_with_effect(refunding: World) -> None:
     """A user's own word must not give them a credit back."""
     amy = refunding.by("amy")
@@ -310,7 +318,8 @@ def test_only_the_service_marks_a_recording_as_failed_with_effect(refunding: Wor
 
 def test_a_recording_that_was_stored_as_failed_is_not_refunded(refunding: World) -> None:
     """It is the change that counts, and it must be the service's."""
-    refunding.by("amy").create_recording(status="failed")
+    recording = refunding.by("amy").create_recording(status="failed").id
+    assert len(mark(refunding, recording, "failed")) == 1
     assert refunding.balance_of("amy") == 6
     refunding.service.create_recording(user_id=AMY, email=AMYS, status="failed")
     assert refunding.balance_of("amy") == 5
@@ -436,3 +445,4 @@ def test_an_update_of_something_else_is_not_a_change_of_status(empty: World) -> 
     amy.update(table="crm_recordings", set={"status": "processing"})
     once_more = empty.crm.execute(user(AMY), Update(table="crm_recordings", set={"status": "completed"}))
     assert [len(a.events) for a in (first, again, once_more)] == [2, 1, 1]
+    assert first.events[1] == RecordingCompleted(UserId(AMY), empty.one("credit_consumptions").id)
