@@ -45,12 +45,14 @@ from .errors import (
     Refused,
     RlsViolation,
     UniqueViolation,
+    refusal,
 )
 from .events import Event
 from .explain import Explanation
-from .ids import ANON, SERVICE, Email, Principal, Role, RowId, UserId, user
+from .ids import ANON, SERVICE, Email, Principal, Role, RowId, UserId, email_fault, normal_email, user
 from .ports import Backend, Clock, IdSource, JournalEntry, Store
 from .queries import CrmUserWithStats, DashboardData, UserData, UserInNeedOfCredits
+from .reads import GetDashboard, Select
 from .rows import TABLES, table_named
 from .rules import HARDENED, SAFEGUARDS, SEED, CreditPolicy, Rules, Safeguard
 from .schema import DEFAULT
@@ -86,6 +88,7 @@ __all__ = [
     "EventRecord",
     "Explanation",
     "ForeignKeyViolation",
+    "GetDashboard",
     "IdSource",
     "InsufficientCredits",
     "InvalidEmail",
@@ -102,6 +105,7 @@ __all__ = [
     "RowId",
     "Rules",
     "Safeguard",
+    "Select",
     "SequentialIds",
     "Session",
     "Store",
@@ -116,8 +120,11 @@ __all__ = [
     "UserData",
     "UserId",
     "UserInNeedOfCredits",
+    "email_fault",
     "event_of",
+    "normal_email",
     "record_of",
+    "refusal",
     "table_named",
     "user",
 ]

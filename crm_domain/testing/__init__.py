@@ -12,8 +12,21 @@
 It needs the extra ``testing`` (hypothesis); `crm_domain` itself does not.
 """
 
-from .alphabet import ALPHABET, every_sequence
-from .asked import (
+from .comparing.backends import CrmBackend, Keyed, Overlapping, Telling
+from .conforming.conformance import conformance
+from .conforming.matrix import Cell, MatrixReport, matrix
+from .conforming.reports import Finding, Report, Verdict
+from .conforming.small_scope import SmallScopeReport, small_scope
+from .counterexamples import counterexample
+from .histories import History, Lines, Recorder, assert_lawful, broken_laws, run, violations
+from .interference import interference, looks
+from .interleaving import Exploration, explore
+from .machine import LawsMachine
+from .people import AMY, BOB, CAL, DAN, LABELS, PEOPLE, Person
+from .racing.races import RaceReport, race
+from .rendering import as_python
+from .requests.alphabet import ALPHABET, every_sequence
+from .requests.asked import (
     create_job_requests,
     create_recordings,
     create_regular_job_requests,
@@ -33,21 +46,8 @@ from .asked import (
     upload_regular_resumes,
     upload_resumes,
 )
-from .backends import CrmBackend, Keyed, Overlapping, Telling
-from .conformance import conformance
-from .counterexamples import counterexample
-from .histories import History, Lines, Recorder, assert_lawful, broken_laws, run, violations
-from .interference import interference, looks
-from .interleavings import Exploration, explore
-from .machine import LawsMachine
-from .matrix import Cell, MatrixReport, matrix
-from .people import AMY, BOB, CAL, DAN, LABELS, PEOPLE, Person
-from .races import RaceReport, race
-from .rendering import as_python
-from .reports import Finding, Report, Verdict
-from .sequences import command_sequences, overlaps, walks
-from .small_scope import SmallScopeReport, small_scope
-from .stored import (
+from .requests.sequences import command_sequences, overlaps, walks
+from .requests.stored import (
     auth_users,
     credit_consumptions,
     credit_grants,
@@ -64,9 +64,8 @@ from .stored import (
     resumes,
     rows_of,
 )
-from .strategies import commands, emails, people, principals, requests, row_ids, user_ids
-from .suite import ConformanceSuite, RaceSuite
-from .values import (
+from .requests.strategies import commands, emails, people, principals, requests, row_ids, user_ids
+from .requests.values import (
     addresses,
     amounts,
     column_values,
@@ -81,7 +80,8 @@ from .values import (
     texts,
     times,
 )
-from .walks import walk
+from .requests.walks import walk
+from .suite import ConformanceSuite, RaceSuite
 
 __all__ = [
     "ALPHABET",

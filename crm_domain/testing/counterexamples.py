@@ -12,7 +12,7 @@ from crm_domain.laws import AnyLaw
 from crm_domain.rules import Rules
 
 from .histories import Lines, broken_laws, run, violations
-from .sequences import command_sequences
+from .requests.sequences import command_sequences
 
 
 def counterexample(

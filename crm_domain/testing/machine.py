@@ -19,8 +19,8 @@ from crm_domain.rules import HARDENED, Rules
 
 from .histories import Lines, Recorder, assert_lawful
 from .people import Person
-from .sequences import overlaps
-from .strategies import people, requests, row_ids
+from .requests.sequences import overlaps
+from .requests.strategies import people, requests, row_ids
 
 
 class LawsMachine(RuleBasedStateMachine):

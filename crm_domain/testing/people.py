@@ -39,7 +39,17 @@ class Person:
         return user(self.user_id)
 
 
-AMY, BOB, CAL, DAN = (Person(label) for label in ("amy", "bob", "cal", "dan"))
+AMY: Final = Person("amy")
+"""In most histories a CRM user."""
+
+BOB: Final = Person("bob")
+"""In most histories a CRM user too, whose rows Amy's are kept apart from."""
+
+CAL: Final = Person("cal")
+"""In most histories a regular user."""
+
+DAN: Final = Person("dan")
+"""In most histories nobody registered them."""
 """In most histories two CRM users, a regular user, and somebody whom nobody registered."""
 
 PEOPLE: Final = (AMY, BOB, CAL, DAN)

@@ -9,11 +9,11 @@ from unittest import SkipTest
 from crm_domain.ports import Backend
 from crm_domain.rules import HARDENED, Rules
 
-from .conformance import conformance
-from .matrix import matrix
-from .races import race
-from .reports import BROKEN, EVERY_LAW, NOT_TESTABLE, Report
-from .small_scope import small_scope
+from .conforming.conformance import conformance
+from .conforming.matrix import matrix
+from .conforming.reports import BROKEN, EVERY_LAW, NOT_TESTABLE, Report
+from .conforming.small_scope import small_scope
+from .racing.races import race
 
 
 class ConformanceSuite:

@@ -9,7 +9,7 @@ from typing import Final
 from attrs import frozen
 
 from crm_domain.testing import Finding
-from crm_domain.testing.searching import Search
+from crm_domain.testing.conforming.searching import Search
 
 from .defect import Defect
 

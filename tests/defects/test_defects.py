@@ -17,8 +17,8 @@ import pytest
 from crm_adapters.command_log import read_log
 from crm_domain import HARDENED
 from crm_domain.testing import AMY, BOB, Lines, conformance
-from crm_domain.testing.lockstep import Lockstep, understood
-from crm_domain.testing.twins import noticed
+from crm_domain.testing.comparing.lockstep import Lockstep, understood
+from crm_domain.testing.comparing.twins import noticed
 
 from .catalogue import DEFECTS, FAMILIES
 from .defect import Defect

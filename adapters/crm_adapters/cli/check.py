@@ -20,7 +20,7 @@ from .targets import BadTarget, missing_extra, target_opened
 
 if TYPE_CHECKING:
     from crm_domain.testing import Finding, Report
-    from crm_domain.testing.conformance import Progress
+    from crm_domain.testing.conforming.conformance import Progress
 
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")

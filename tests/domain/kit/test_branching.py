@@ -11,9 +11,9 @@ from crm_domain.command_log import LogLine
 from crm_domain.errors import refusal
 from crm_domain.reads import GetDashboard, Select
 from crm_domain.testing import AMY, BOB, CrmBackend, Lines
-from crm_domain.testing.branching import Fork, Point, begun_with, in_short
-from crm_domain.testing.capabilities import Capabilities
-from crm_domain.testing.observing import Failed
+from crm_domain.testing.comparing.branching import Fork, Point, begun_with, in_short
+from crm_domain.testing.comparing.capabilities import Capabilities
+from crm_domain.testing.comparing.observing import Failed
 
 SYNC = LogLine(SERVICE, SyncCrmUser(user_id=AMY.user_id, email=AMY.email))
 VIEW = LogLine(SERVICE, TrackView(email=AMY.email))

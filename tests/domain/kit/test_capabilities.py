@@ -12,8 +12,8 @@ from crm_domain import CreateRecording, Principal, RecordPayment, Update, Upload
 from crm_domain.command_log import LOG_TABLES
 from crm_domain.reads import GetDashboard
 from crm_domain.testing import CrmBackend, Report, conformance
-from crm_domain.testing.capabilities import Capabilities
-from crm_domain.testing.reports import NOT_TESTABLE
+from crm_domain.testing.comparing.capabilities import Capabilities
+from crm_domain.testing.conforming.reports import NOT_TESTABLE
 
 
 class Partial(CrmBackend):

@@ -26,7 +26,7 @@ from crm_domain.command_log import LogLine
 from crm_domain.reads import GetDashboard
 from crm_domain.rules import SAFEGUARDS
 from crm_domain.testing import BOB, CrmBackend, Lines, broken_laws, conformance, run
-from crm_domain.testing.searching import Search
+from crm_domain.testing.conforming.searching import Search
 
 LAW_OF = {name: safeguard.law for name, safeguard in SAFEGUARDS.items() if safeguard.law is not None}
 
@@ -102,7 +102,7 @@ def test_a_search_stops_when_its_time_is_over() -> None:
 
 def test_some_walks_are_made_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a number or a time there is a number of walks that is usual."""
-    monkeypatch.setattr(importlib.import_module("crm_domain.testing.conformance"), "DEFAULT_WALKS", 2)
+    monkeypatch.setattr(importlib.import_module("crm_domain.testing.conforming.conformance"), "DEFAULT_WALKS", 2)
     assert conformance(CrmBackend()).walks == 2
 
 

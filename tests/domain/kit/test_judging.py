@@ -25,10 +25,10 @@ from crm_domain.laws import LAWS
 from crm_domain.reads import GetDashboard, Select
 from crm_domain.rules import SAFEGUARDS
 from crm_domain.testing import AMY, BOB, CrmBackend, Lines
-from crm_domain.testing.judging import Judgement, judged, sets_of_safeguards
-from crm_domain.testing.lockstep import Lockstep, Parting, understood
-from crm_domain.testing.reports import EVERY_LAW
-from crm_domain.testing.searching import Search
+from crm_domain.testing.comparing.judging import Judgement, judged, sets_of_safeguards
+from crm_domain.testing.comparing.lockstep import Lockstep, Parting, understood
+from crm_domain.testing.conforming.reports import EVERY_LAW
+from crm_domain.testing.conforming.searching import Search
 
 LAW_OF = {name: safeguard.law for name, safeguard in SAFEGUARDS.items() if safeguard.law is not None}
 AMYS: dict[str, Any] = {"user_id": AMY.user_id, "email": AMY.email}

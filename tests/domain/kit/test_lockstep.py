@@ -27,8 +27,8 @@ from crm_domain.command_log import LOG_TABLES, LogLine, id_named
 from crm_domain.errors import refusal
 from crm_domain.reads import GetDashboard, Select
 from crm_domain.testing import AMY, BOB, CrmBackend, walk
-from crm_domain.testing.capabilities import Capabilities
-from crm_domain.testing.lockstep import Lockstep, NotInBackend, understood
+from crm_domain.testing.comparing.capabilities import Capabilities
+from crm_domain.testing.comparing.lockstep import Lockstep, NotInBackend, understood
 
 AMYS: dict[str, Any] = {"user_id": AMY.user_id, "email": AMY.email}
 SYNC = LogLine(SERVICE, SyncCrmUser(**AMYS))

@@ -12,7 +12,7 @@ from crm_domain.command_log import LOG_TABLES, REQUESTS, argument_types
 from crm_domain.commands import CreateRow
 from crm_domain.reads import GetDashboard, Select
 from crm_domain.testing import AMY, CrmBackend, MatrixReport, matrix
-from crm_domain.testing.questions import ASKERS, SCENE
+from crm_domain.testing.requests.questions import ASKERS, SCENE
 
 
 @pytest.fixture(scope="module")

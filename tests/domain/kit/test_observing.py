@@ -16,7 +16,7 @@ from crm_domain.errors import REFUSALS, Forbidden, refusal
 from crm_domain.queries import DashboardData
 from crm_domain.rows import CRM_DASHBOARD_STATS, CRM_RESUMES, PAYMENTS, PROFILES, Profile
 from crm_domain.testing import AMY, BOB, CrmBackend
-from crm_domain.testing.observing import Failed, dashboard_shown, look, same_refusal, seen, told
+from crm_domain.testing.comparing.observing import Failed, dashboard_shown, look, same_refusal, seen, told
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 ROW: dict[str, Any] = {"user_id": AMY.user_id, "credits_remaining": 4, "created_at": NOW, "updated_at": NOW}

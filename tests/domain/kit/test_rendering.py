@@ -32,8 +32,8 @@ from crm_domain import (
 from crm_domain.command_log import LOG_TABLES, LogLine, id_named
 from crm_domain.reads import GetDashboard, Select
 from crm_domain.testing import AMY, Lines, as_python, run, walk
-from crm_domain.testing.branching import in_short
-from crm_domain.testing.observing import seen_values
+from crm_domain.testing.comparing.branching import in_short
+from crm_domain.testing.comparing.observing import seen_values
 
 AMYS: dict[str, Any] = {"user_id": AMY.user_id, "email": AMY.email}
 SYNC = LogLine(SERVICE, SyncCrmUser(**AMYS))

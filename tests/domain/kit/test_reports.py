@@ -8,7 +8,7 @@ from crm_domain import HARDENED, SERVICE, TrackView
 from crm_domain.command_log import LogLine
 from crm_domain.laws import LAWS, Violation, law_named
 from crm_domain.testing import AMY, Finding, Lines, Report
-from crm_domain.testing.reports import BROKEN, EVERY_LAW, HELD, NOT_TESTABLE
+from crm_domain.testing.conforming.reports import BROKEN, EVERY_LAW, HELD, NOT_TESTABLE
 
 LINES = Lines([LogLine(SERVICE, TrackView(email=AMY.email))])
 LOG = '{"as": "service", "cmd": "track_view", "args": {"email": "amy@x.test"}}'

@@ -11,7 +11,7 @@ from crm_domain import HARDENED, SERVICE, CreateRecording, Delete, SyncCrmUser, 
 from crm_domain.command_log import LogLine, id_named
 from crm_domain.reads import Select
 from crm_domain.testing import AMY, Lines, broken_laws, run, walk
-from crm_domain.testing.shrinking import shortened
+from crm_domain.testing.conforming.shrinking import shortened
 
 AMYS: dict[str, Any] = {"user_id": AMY.user_id, "email": AMY.email}
 SYNC = LogLine(SERVICE, SyncCrmUser(**AMYS))

@@ -14,8 +14,8 @@ from crm_domain.command_log import REQUESTS, LogLine
 from crm_domain.ids import Role
 from crm_domain.rules import SAFEGUARDS
 from crm_domain.testing import ALPHABET, AMY, CrmBackend, Lines, broken_laws, every_sequence, run, small_scope
-from crm_domain.testing.alphabet import BEGINNINGS
-from crm_domain.testing.branching import Point, in_short
+from crm_domain.testing.comparing.branching import Point, in_short
+from crm_domain.testing.requests.alphabet import BEGINNINGS
 
 DEPTH = {"ci": 3, "nightly": 4}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 2)
 BY_SEQUENCES = {name: s.law for name, s in SAFEGUARDS.items() if s.law is not None and name != "atomic_consume"}

@@ -12,7 +12,7 @@ import pytest
 from crm_domain import HARDENED, Crm
 from crm_domain.ports import Backend
 from crm_domain.testing import ConformanceSuite, CrmBackend, RaceSuite
-from crm_domain.testing.reports import EVERY_LAW
+from crm_domain.testing.conforming.reports import EVERY_LAW
 
 pytest_plugins = ["pytester"]
 

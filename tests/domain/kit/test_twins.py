@@ -10,9 +10,9 @@ from crm_domain import HARDENED, SERVICE, Crm, Principal, Refused, SyncCrmUser, 
 from crm_domain.command_log import LogLine
 from crm_domain.errors import refusal
 from crm_domain.testing import AMY, BOB, CrmBackend, Lines, Person, conformance, walk
-from crm_domain.testing.capabilities import Capabilities
-from crm_domain.testing.lockstep import understood
-from crm_domain.testing.twins import noticed, replayed_otherwise
+from crm_domain.testing.comparing.capabilities import Capabilities
+from crm_domain.testing.comparing.lockstep import understood
+from crm_domain.testing.comparing.twins import noticed, replayed_otherwise
 
 
 def synced(person: Person) -> LogLine:

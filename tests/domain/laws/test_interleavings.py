@@ -16,10 +16,15 @@ from hypothesis import strategies as st
 
 from crm_domain import HARDENED, Accepted, CreateRecording, Crm, Rules, SequentialIds, user
 from crm_domain.testing import explore
-from crm_domain.testing.consuming import (
+from crm_domain.testing.interleaving import (
     OVERSELLING,
     SAFE,
+    Commit,
+    Read,
+    Rollback,
     Session,
+    Step,
+    Update,
     Way,
     atomic,
     check_then_consume,
@@ -27,8 +32,7 @@ from crm_domain.testing.consuming import (
     read_modify_write,
     row_lock,
 )
-from crm_domain.testing.interleavings import Ending
-from crm_domain.testing.transactions import Commit, Read, Rollback, Step, Update
+from crm_domain.testing.interleaving.interleavings import Ending
 
 
 def scripted(*steps: Step) -> Way:

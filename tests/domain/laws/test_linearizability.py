@@ -11,7 +11,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_domain.testing.linearizability import Operation, unexplained
+from crm_domain.testing.racing.linearizability import Operation, unexplained
 
 
 def recording(name: str, asked: int, answered: int, **more: Any) -> Operation:

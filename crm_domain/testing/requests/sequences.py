@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crm_domain.command_log import LogLine
 
-from .histories import Lines
+from ..histories import Lines
 from .strategies import made, requests
 from .themes import SCENES, THEMES, beginning, overlap, told_apart
 from .walks import walk

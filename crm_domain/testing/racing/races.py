@@ -18,12 +18,12 @@ from crm_domain.laws import Violation
 from crm_domain.ports import Backend
 from crm_domain.rules import HARDENED, Rules
 
+from ..comparing.backends import Keyed
+from ..comparing.judging import AGREES_WITH_MODEL
+from ..comparing.observing import Failed
+from ..comparing.predicting import Outcome, outcomes_of
 from .aftermath import Answered, Stored, Unreadable
-from .backends import Keyed
 from .contests import CONTESTS, Contest, Keys, Setting
-from .judging import AGREES_WITH_MODEL
-from .observing import Failed
-from .predicting import Outcome, outcomes_of
 
 
 @frozen(kw_only=True)

@@ -11,7 +11,7 @@ from crm_domain import commands as c
 from crm_domain.command_log import OWNER_COLUMNS, LogLine
 from crm_domain.reads import Select
 
-from .histories import Lines
+from ..histories import Lines
 
 
 def shortened(lines: Lines, shows: Callable[[Lines], bool]) -> Lines:

@@ -18,7 +18,7 @@ from crm_domain.ids import ANON, SERVICE, Principal
 from crm_domain.reads import GetDashboard, Select
 from crm_domain.schema import Table
 
-from .people import AMY, BOB, CAL, DAN, PEOPLE, Person
+from ..people import AMY, BOB, CAL, DAN, PEOPLE, Person
 from .pools import CHANGES, CONTENTS, EARLIER, EMAILS, IDS_OF, LATER, ODD_EMAILS, PRINCIPALS, WHERES, Pairs, spellings
 
 T = TypeVar("T")

@@ -17,12 +17,12 @@ from crm_domain.ids import SERVICE
 from crm_domain.laws import Violation, law_named
 from crm_domain.rules import Rules
 
+from ..comparing.judging import AGREES_WITH_MODEL
+from ..comparing.observing import told
+from ..comparing.predicting import Outcome
+from ..people import Person
 from .aftermath import Answered, Stored, balance_is, counted, mirrored, stored_once, strange, violation
-from .judging import AGREES_WITH_MODEL
 from .linearizability import Operation, unexplained
-from .observing import told
-from .people import Person
-from .predicting import Outcome
 
 
 @frozen(kw_only=True)

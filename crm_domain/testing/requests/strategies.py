@@ -16,8 +16,8 @@ from crm_domain.command_log import LogLine
 from crm_domain.ids import Principal
 from crm_domain.schema import Table
 
+from ..people import PEOPLE, Person
 from .asking import ANYTHING, Asked, Choose, Kind, line
-from .people import PEOPLE, Person
 from .pools import EMAILS, IDS_OF, PRINCIPALS
 
 T = TypeVar("T")

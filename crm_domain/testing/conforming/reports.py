@@ -10,9 +10,9 @@ from attrs import field, frozen
 from crm_domain.laws import LAWS, Law, Violation
 from crm_domain.rules import Rules
 
-from .histories import Lines
-from .judging import AGREES_WITH_MODEL
-from .rendering import as_python
+from ..comparing.judging import AGREES_WITH_MODEL
+from ..histories import Lines
+from ..rendering import as_python
 
 HELD, BROKEN, NOT_TESTABLE = "held", "broken", "not testable"
 """What can be said of a law."""

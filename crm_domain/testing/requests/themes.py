@@ -20,6 +20,7 @@ from crm_domain.command_log import LogLine, id_named
 from crm_domain.ids import SERVICE
 from crm_domain.schema import Table
 
+from ..people import AMY, BOB, CAL, JOB_REQUESTS, RECORDINGS, RESUMES, Person
 from .asking import (
     ANYTHING,
     Asked,
@@ -41,7 +42,6 @@ from .asking import (
     tracking,
     update,
 )
-from .people import AMY, BOB, CAL, JOB_REQUESTS, RECORDINGS, RESUMES, Person
 from .pools import REFERENCES
 
 

@@ -13,8 +13,8 @@ from crm_domain.command_log import LogLine, Request, id_named
 from crm_domain.ids import ANON, SERVICE, Principal
 from crm_domain.reads import GetDashboard, Select
 
-from .histories import Lines
-from .people import AMY, BOB, CAL, JOB_REQUESTS, RECORDINGS, RESUMES, Person
+from ..histories import Lines
+from ..people import AMY, BOB, CAL, JOB_REQUESTS, RECORDINGS, RESUMES, Person
 
 
 def _own(person: Person, **columns: Any) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from crm_domain.ids import SERVICE
 from crm_domain.ports import Backend
 from crm_domain.reads import Select
 
-from .histories import Lines
-from .interference import separated
+from ..histories import Lines
+from ..interference import separated
+from ..people import Person
 from .lockstep import Difference, differences_of
 from .observing import Failed
-from .people import Person
 from .predicting import Outcome, id_chosen, outcomes_of
 
 

@@ -23,8 +23,8 @@ from crm_domain.queries import DashboardData
 from crm_domain.rows import CRM_DASHBOARD_STATS, PAYMENTS
 from crm_domain.schema import Atom, ColumnType, Table
 
-from .people import PEOPLE
-from .pools import CHOSEN_TIMES
+from ..people import PEOPLE
+from ..requests.pools import CHOSEN_TIMES
 
 OBSERVERS: Final = (*(person.principal for person in PEOPLE), SERVICE, ANON)
 """Everybody who may look; the service after those whose rows they are, for whom the laws of reads say more."""

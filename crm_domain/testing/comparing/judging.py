@@ -29,10 +29,10 @@ from crm_domain.rows import TABLES
 from crm_domain.rules import Rules
 from crm_domain.schema import Atom, ColumnType, Table, Values
 
-from .histories import Lines, Past, overlapping_groups, run, violations
+from ..histories import Lines, Past, overlapping_groups, run, violations
+from ..requests.pools import CHOSEN_TIMES
 from .lockstep import Parting, differences_of
 from .observing import ABSENT, Failed, Seen, identity_of, look, seen, told
-from .pools import CHOSEN_TIMES
 from .predicting import Outcome, Prediction, outcomes_of
 
 AGREES_WITH_MODEL: Final = Law(

@@ -11,8 +11,8 @@ from typing import Final
 
 from crm_domain.command_log import LogLine
 
+from ..histories import Lines
 from .asking import Kind, line
-from .histories import Lines
 from .themes import SCENES, THEMES, Scene, beginning, told_apart
 
 _BLOCKS_MAX: Final = 4

@@ -12,8 +12,8 @@ from crm_domain.command_log import LogLine, Request, id_named
 from crm_domain.ids import SERVICE
 from crm_domain.reads import GetDashboard
 
-from .histories import Lines
-from .people import AMY, BOB, JOB_REQUESTS, RECORDINGS, RESUMES, Person
+from ..histories import Lines
+from ..people import AMY, BOB, JOB_REQUESTS, RECORDINGS, RESUMES, Person
 
 _JOB = id_named(JOB_REQUESTS[0])
 _RECORDING, _OTHER_RECORDING, _ = map(id_named, RECORDINGS)

@@ -16,8 +16,8 @@ from crm_domain.rules import Rules
 from crm_domain.schema import DEFAULT
 from crm_domain.sources import ManualClock, SequentialIds
 
+from ..histories import Past, Snapshot
 from .backends import CrmBackend, Keyed, Overlapping
-from .histories import Past, Snapshot
 from .observing import Failed, refused_or_failed, told
 
 Outcome: TypeAlias = Any

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from crm_domain import rows
 from crm_domain.schema import Table
 
-from .people import PEOPLE
+from ..people import PEOPLE
 from .values import column_values
 
 T = TypeVar("T")

@@ -15,8 +15,8 @@ from crm_domain.ids import ANON, SERVICE, Principal
 from crm_domain.reads import GetDashboard, Select
 from crm_domain.schema import Column, ColumnType, Table
 
-from .histories import Lines
-from .people import AMY, BOB, CAL, DAN, Person
+from ..histories import Lines
+from ..people import AMY, BOB, CAL, DAN, Person
 from .pools import IDS_OF, good_values, odd_values
 
 

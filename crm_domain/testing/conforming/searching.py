@@ -21,20 +21,20 @@ from crm_domain.laws import Violation, law_named
 from crm_domain.ports import Backend
 from crm_domain.rules import Rules
 
-from .backends import CrmBackend, Telling
-from .capabilities import Capabilities, need_of
-from .histories import Lines
+from ..comparing.backends import CrmBackend, Telling
+from ..comparing.capabilities import Capabilities, need_of
+from ..comparing.judging import AGREES_WITH_MODEL, Judgement, behaves_by, judged
+from ..comparing.lockstep import Difference, Lockstep, NotInBackend, Parting, understood
+from ..comparing.observing import compared_columns, look
+from ..comparing.predicting import outcomes_of
+from ..comparing.twins import noticed, replayed_otherwise
+from ..histories import Lines
+from ..people import AMY, BOB, LABELS
+from ..requests.themes import BEGINNING
+from ..requests.walks import walk
 from .holes import HOLES
-from .judging import AGREES_WITH_MODEL, Judgement, behaves_by, judged
-from .lockstep import Difference, Lockstep, NotInBackend, Parting, understood
-from .observing import compared_columns, look
-from .people import AMY, BOB, LABELS
-from .predicting import outcomes_of
 from .reports import Finding
 from .shrinking import shortened
-from .themes import BEGINNING
-from .twins import noticed, replayed_otherwise
-from .walks import walk
 
 Differences: TypeAlias = Callable[[Backend, Lines], Iterator[Difference]]
 """Yields in what two runs of a backend differ."""

@@ -17,9 +17,9 @@ from crm_domain.errors import Refused
 from crm_domain.ports import Backend
 from crm_domain.rules import Rules
 
+from ..histories import Lines
 from .backends import CrmBackend
 from .capabilities import Capabilities, need_of
-from .histories import Lines
 from .lockstep import Difference, differences_of
 from .observing import Failed, told
 from .predicting import Outcome, Prediction, outcomes_of

@@ -15,8 +15,8 @@ from crm_domain.command_log import id_named
 from crm_domain.ids import ANON, SERVICE
 from crm_domain.schema import Column, ColumnType, Table
 
-from .histories import START
-from .people import AMY, JOB_REQUESTS, PAYMENTS, PEOPLE, RECORDINGS, RESUMES, Person
+from ..histories import START
+from ..people import AMY, JOB_REQUESTS, PAYMENTS, PEOPLE, RECORDINGS, RESUMES, Person
 
 Pairs: TypeAlias = Sequence[tuple[str, Any]]
 """Columns, each with a value."""

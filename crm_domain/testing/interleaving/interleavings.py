@@ -117,7 +117,7 @@ def explore(*ways: Way, sessions: int | None = None, credits: int = 1) -> Explor
     A few sessions of a few steps: the number of orders grows faster than anything.
 
     Args:
-        ways: What the sessions do, in turn: one of `crm_domain.testing.consuming`, or one's own.
+        ways: What the sessions do, in turn: one of `crm_domain.testing.interleaving`, or one's own.
         sessions: How many there are; one for each way, and at least two, unless given.
         credits: What is on the balance.
 
@@ -126,7 +126,7 @@ def explore(*ways: Way, sessions: int | None = None, credits: int = 1) -> Explor
         TypeError: A session yields something that is no step.
 
     Example:
-        >>> from crm_domain.testing.consuming import atomic, check_then_consume
+        >>> from crm_domain.testing.interleaving import atomic, check_then_consume
         >>> found = explore(check_then_consume, sessions=2, credits=1)
         >>> found.schedules, found.oversold, found.lowest_balance
         (6, 4, -1)

@@ -15,10 +15,10 @@ from crm_domain.laws import Violation, law_named
 from crm_domain.ports import Backend
 from crm_domain.schema import Table
 
-from .judging import AGREES_WITH_MODEL
-from .observing import Failed, look
-from .people import Person
-from .predicting import Outcome
+from ..comparing.judging import AGREES_WITH_MODEL
+from ..comparing.observing import Failed, look
+from ..comparing.predicting import Outcome
+from ..people import Person
 
 
 @frozen(kw_only=True)

@@ -22,10 +22,10 @@ from crm_domain.rows import TABLES
 from crm_domain.rules import HARDENED, Rules
 from crm_domain.schema import ColumnType, Values
 
-from .alphabet import ALPHABET, BEGINNINGS
-from .branching import Fork, Point, begun_with, in_short
-from .histories import History, Lines, Past, Snapshot, broken_laws, run, violations
-from .people import LABELS
+from ..comparing.branching import Fork, Point, begun_with, in_short
+from ..histories import History, Lines, Past, Snapshot, broken_laws, run, violations
+from ..people import LABELS
+from ..requests.alphabet import ALPHABET, BEGINNINGS
 from .reports import Finding
 from .searching import Search
 from .shrinking import shortened

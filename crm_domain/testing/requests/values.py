@@ -14,7 +14,7 @@ from crm_domain.ids import Email, normal_email
 from crm_domain.rules import SAFEGUARDS, CreditPolicy, Rules
 from crm_domain.schema import COUNT_MAX, INT64_MIN, Column, ColumnType, Json, Table
 
-from .people import PEOPLE
+from ..people import PEOPLE
 from .pools import IDS_OF
 from .strategies import row_ids, user_ids
 

@@ -20,9 +20,9 @@ from crm_domain.reads import Select
 from crm_domain.rules import HARDENED, Rules
 from crm_domain.schema import Table
 
-from .branching import FAILED, NO_ROWS, NOT_THERE, OK, Branch, Fork, Point, begun_with, in_short
-from .histories import Lines
-from .questions import ASKERS, SCENE, Asker, questions
+from ..comparing.branching import FAILED, NO_ROWS, NOT_THERE, OK, Branch, Fork, Point, begun_with, in_short
+from ..histories import Lines
+from ..requests.questions import ASKERS, SCENE, Asker, questions
 from .reports import Finding
 from .searching import Search
 

@@ -19,9 +19,9 @@ from crm_domain.ports import Backend
 from crm_domain.reads import GetDashboard, Select
 from crm_domain.schema import Table
 
+from ..people import AMY
 from .lockstep import looks_of
 from .observing import look
-from .people import AMY
 from .predicting import outcomes_of
 
 Need: TypeAlias = tuple[type[Any], str]

@@ -23,8 +23,9 @@ from crm_domain.rows import TABLES
 from crm_domain.rules import HARDENED, Rules
 from crm_domain.schema import DEFAULT, Table
 
+from ..histories import Lines, Snapshot, overlapping_groups
+from ..people import LABELS, PEOPLE
 from .backends import Keyed, Overlapping
-from .histories import Lines, Snapshot, overlapping_groups
 from .observing import (
     ABSENT,
     ANSWERED,
@@ -40,7 +41,6 @@ from .observing import (
     seen_values,
     told,
 )
-from .people import LABELS, PEOPLE
 from .predicting import Outcome, Prediction, outcomes_of
 
 

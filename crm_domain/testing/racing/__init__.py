@@ -1,0 +1,1 @@
+"""Does somebody's backend keep the laws when many clients want the same at the same time?"""
