@@ -14,6 +14,7 @@ It needs the extra ``testing`` (hypothesis); `crm_domain` itself does not.
 
 from .comparing.backends import CrmBackend, Keyed, Overlapping, Telling
 from .conforming.conformance import conformance
+from .conforming.holes import HOLES
 from .conforming.matrix import Cell, MatrixReport, matrix
 from .conforming.reports import Finding, Report, Verdict
 from .conforming.small_scope import SmallScopeReport, small_scope
@@ -89,6 +90,7 @@ __all__ = [
     "BOB",
     "CAL",
     "DAN",
+    "HOLES",
     "LABELS",
     "PEOPLE",
     "Cell",

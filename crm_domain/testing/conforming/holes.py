@@ -1,5 +1,15 @@
 """What shows that a safeguard is missing? For each the shortest sequence, which breaks exactly its law without it.
 
+>>> from crm_domain import HARDENED
+>>> from crm_domain.testing import broken_laws, run
+>>> print(HOLES["exact_price"], end="")
+{"as": "service", "cmd": "register_user", "args": {"user": "amy", "email": "amy@x.test"}}
+{"as": "service", "cmd": "record_payment", "args": {"user": "amy", "amount": "0.01", "ref": "pay-1"}}
+>>> sorted(broken_laws(run(HOLES["exact_price"], HARDENED.without("exact_price"))))
+['balance_equals_granted_minus_consumed']
+>>> sorted(broken_laws(run(HOLES["exact_price"], HARDENED)))
+[]
+
 The tests hold these equal to the command logs that README links to.
 """
 
@@ -99,4 +109,4 @@ HOLES: Final[dict[str, Lines]] = {
         ),
     }.items()
 }
-"""The sequence of every safeguard that shows in Python, in their order."""
+"""The sequence of every safeguard that shows in Python, by its name, in their order."""

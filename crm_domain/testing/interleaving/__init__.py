@@ -1,7 +1,7 @@
 """In which orders can concurrent sessions take their steps, and on which of them is too much sold?
 
-`explore` looks at all of them. What a session does is a generator of statements: one of those here, or
-one's own, made of `Read`, `Update`, `Commit` and `Rollback`.
+`explore` looks at all of them, `schedules` shows them one by one. What a session does is a generator of
+statements: one of those here, or one's own, made of `Read`, `Update`, `Commit` and `Rollback`.
 """
 
 from .consuming import (
@@ -16,7 +16,7 @@ from .consuming import (
     read_modify_write,
     row_lock,
 )
-from .interleavings import Ending, Exploration, explore
+from .interleavings import Ending, Exploration, explore, schedules
 from .timelines import Taken, Timeline
 from .transactions import Commit, Read, Rollback, Step, Update
 
@@ -41,4 +41,5 @@ __all__ = [
     "optimistic",
     "read_modify_write",
     "row_lock",
+    "schedules",
 ]

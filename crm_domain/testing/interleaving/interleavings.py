@@ -138,13 +138,7 @@ def explore(*ways: Way, sessions: int | None = None, credits: int = 1) -> Explor
         UPDATE balance = balance - 1: accepted                                               -1
         >>> explore(atomic, sessions=4, credits=3).assert_held()
     """
-    count = max(2, len(ways)) if sessions is None else sessions
-    if not ways or count < 1 or credits < 0:
-        raise ValueError(
-            f"explore: {len(ways)} ways, {count} sessions, {credits} credits; at least 1, 1 and 0 are needed"
-        )
-    search = _Search(tuple(_Course(ways[n % len(ways)]) for n in range(count)))
-    start = _State(Database.with_credits(credits, sessions=count), ((),) * count, credits)
+    search, start = _search_of(ways, sessions, credits)
     found = search.endings(start, None)
     return Exploration(
         ways=tuple(course.name for course in search.courses),
@@ -155,10 +149,44 @@ def explore(*ways: Way, sessions: int | None = None, credits: int = 1) -> Explor
     )
 
 
+def schedules(*ways: Way, sessions: int | None = None, credits: int = 1) -> Iterator[Timeline]:  # noqa: A002 - as in explore
+    """Yield every order in which sessions can take their steps, one by one, to be looked at or drawn.
+
+    As many as `Exploration.schedules`, the one in which each session runs alone first. `explore`
+    counts them without following each, and so gets further.
+
+    Args:
+        ways: What the sessions do, in turn; as in `explore`.
+        sessions: How many there are; as in `explore`.
+        credits: What is on the balance.
+
+    Raises:
+        ValueError, TypeError: As in `explore`.
+
+    Example:
+        >>> from crm_domain.testing.interleaving import check_then_consume
+        >>> [timeline.successes for timeline in schedules(check_then_consume)]
+        [1, 2, 2, 2, 2, 1]
+    """
+    search, start = _search_of(ways, sessions, credits)
+    return (search.played(start, order) for order in search.orders(start))
+
+
 # --- how it is done -------------------------------------------------------------------------
 
 _Answers: TypeAlias = tuple[Answer, ...]
 _Result: TypeAlias = bool
+
+
+def _search_of(ways: tuple[Way, ...], sessions: int | None, credits_: int) -> tuple[_Search, _State]:
+    """Return what follows the orders of these sessions, and where they begin."""
+    count = max(2, len(ways)) if sessions is None else sessions
+    if not ways or count < 1 or credits_ < 0:
+        raise ValueError(
+            f"explore: {len(ways)} ways, {count} sessions, {credits_} credits; at least 1, 1 and 0 are needed"
+        )
+    search = _Search(tuple(_Course(ways[n % len(ways)]) for n in range(count)))
+    return search, _State(Database.with_credits(credits_, sessions=count), ((),) * count, credits_)
 
 
 @define
@@ -278,10 +306,22 @@ class _Search:
 
     def shortest(self, state: _State, found: _Found) -> Timeline | None:
         """Return the shortest of the orders that were found, played from *state*; None if there is none."""
-        if not found:
-            return None
+        return self.played(state, min(found.values(), key=_Orders.length).shortest) if found else None
+
+    def orders(self, state: _State) -> Iterator[tuple[int, ...]]:
+        """Yield every order that goes on from *state*: the session that takes each step."""
+        ended = True
+        for session, step in self._ready(state):
+            ended = False
+            for others in self.orders(self._after(state, session, step)):
+                yield (session, *others)
+        if ended:
+            yield ()
+
+    def played(self, state: _State, order: tuple[int, ...]) -> Timeline:
+        """Return what happens when the sessions take their steps in this *order*, from *state* on."""
         taken: list[Taken] = []
-        for session in min(found.values(), key=_Orders.length).shortest:
+        for session in order:
             step = dict(self._steps(state))[session]
             state = self._after(state, session, step)
             answers = state.answers[session]

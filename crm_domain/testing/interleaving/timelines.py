@@ -56,6 +56,11 @@ class Timeline:
     waiting: Mapping[int, Step] = field(factory=dict)
 
     @property
+    def successes(self) -> int:
+        """How many sessions got what they wanted."""
+        return sum(step.accepted is True for step in self.taken)
+
+    @property
     def switches(self) -> int:
         """How often another session goes on than the one before."""
         return sum(one.session != other.session for one, other in pairwise(self.taken))

@@ -8,7 +8,7 @@ import pytest
 
 from crm_domain import HARDENED, SAFEGUARDS, SEED
 from crm_domain.laws import law_named
-from crm_domain.testing import Lines, broken_laws, counterexample, run
+from crm_domain.testing import HOLES, Lines, broken_laws, counterexample, run
 
 FOLDER = Path(__file__).parent / "counterexamples"
 LAW_OF = {name: safeguard.law for name, safeguard in SAFEGUARDS.items() if safeguard.law is not None}
@@ -27,6 +27,11 @@ def test_every_safeguard_of_the_model_has_a_counterexample() -> None:
             "charge_after_write",
         }
     )
+
+
+def test_logs_and_holes_are_the_same(counterexamples: dict[str, Lines]) -> None:
+    """What Python calls `HOLES` is what the kept logs say, in the order of the safeguards."""
+    assert list(HOLES.items()) == list(counterexamples.items())
 
 
 @of_each_safeguard

@@ -31,6 +31,7 @@ from crm_domain.testing.interleaving import (
     optimistic,
     read_modify_write,
     row_lock,
+    schedules,
 )
 from crm_domain.testing.interleaving.interleavings import Ending
 
@@ -207,6 +208,18 @@ def test_every_order_is_looked_at(ways: list[Way], credits_: int) -> None:
         drawn = timeline and (timeline.switches, len(timeline.taken))
         assert drawn == min(((switches(order), len(order)) for order in wrong), default=None)
         assert timeline is None or tuple(step.session for step in timeline.taken) in wrong
+
+
+@given(
+    ways=st.lists(SCRIPTS | st.sampled_from((*SAFE, *OVERSELLING)), min_size=1, max_size=3), credits_=st.integers(0, 2)
+)
+def test_every_order_is_shown(ways: list[Way], credits_: int) -> None:
+    """Each once, with the steps and the successes that it has when it is played out."""
+    shown = [
+        (tuple(step.session for step in timeline.taken), timeline.successes, bool(timeline.waiting))
+        for timeline in schedules(*ways, sessions=len(ways), credits=credits_)
+    ]
+    assert shown == [(order, end.successes, end.deadlocked) for order, end in all_orders(ways, credits_)]
 
 
 def takes_its_time_at_nothing() -> Session:
