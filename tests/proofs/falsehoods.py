@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from crm_domain.credits import adjusted
-from crm_domain.evolve import evolve
 from crm_domain.schema import COUNT_MAX
 
-from .theorems import AMY, NOW, account, grant, grants, is_sound
+from .theorems import AMY, account, adjust, grant, grants, is_sound, two_grants
 
 
 def an_adjustment_voids_the_oldest_credits_alone(first: int, second: int, to: int) -> None:
@@ -14,11 +12,8 @@ def an_adjustment_voids_the_oldest_credits_alone(first: int, second: int, to: in
     assert 1 <= first <= COUNT_MAX // 2
     assert 1 <= second <= COUNT_MAX // 2
     assert 0 <= to < first + second
-    tables = account()
-    grant(tables, AMY, first)
-    grant(tables, AMY, second)
-    for event in list(adjusted(tables, AMY, to=to, source="adjustment", at=NOW)):
-        evolve(tables, event, at=NOW)
+    tables = two_grants(first, second)
+    adjust(tables, to)
     assert grants(tables)[1].voided == 0
 
 

@@ -43,6 +43,20 @@ def grant(tables: Tables, user_id: UserId, number: int) -> None:
     evolve(tables, granted(tables, user_id, source="payment", credits=number, at=NOW), at=NOW)
 
 
+def adjust(tables: Tables, to: int) -> None:
+    """Bring Amy's balance to this number."""
+    for event in list(adjusted(tables, AMY, to=to, source="adjustment", at=NOW)):
+        evolve(tables, event, at=NOW)
+
+
+def two_grants(first: int, second: int) -> Tables:
+    """Return tables in which Amy was granted so many credits, and then so many."""
+    tables = account()
+    grant(tables, AMY, first)
+    grant(tables, AMY, second)
+    return tables
+
+
 def record(tables: Tables, recording: str = "a recording") -> CreditConsumed:
     """Have Amy's next credit pay for a recording."""
     event = consumed(tables, CRM_RECORDINGS, (recording,), AMY, "processing", NOW)
@@ -75,9 +89,7 @@ def grants_add_up(first: int, second: int) -> None:
     """The balance is the sum of what was granted."""
     assert 1 <= first <= COUNT_MAX // 2
     assert 1 <= second <= COUNT_MAX // 2
-    tables = account()
-    grant(tables, AMY, first)
-    grant(tables, AMY, second)
+    tables = two_grants(first, second)
     assert is_sound(tables, first + second)
 
 
@@ -101,11 +113,8 @@ def an_adjusted_balance_is_what_was_asked_for(first: int, second: int, to: int) 
     assert 1 <= first <= COUNT_MAX // 2
     assert 1 <= second <= COUNT_MAX // 2
     assert 0 <= to <= COUNT_MAX
-    tables = account()
-    grant(tables, AMY, first)
-    grant(tables, AMY, second)
-    for event in list(adjusted(tables, AMY, to=to, source="adjustment", at=NOW)):
-        evolve(tables, event, at=NOW)
+    tables = two_grants(first, second)
+    adjust(tables, to)
     assert is_sound(tables, to)
 
 
@@ -114,11 +123,8 @@ def an_adjustment_voids_the_oldest_credits(first: int, second: int, to: int) -> 
     assert 1 <= first <= COUNT_MAX // 2
     assert 1 <= second <= COUNT_MAX // 2
     assert 0 <= to < first + second
-    tables = account()
-    grant(tables, AMY, first)
-    grant(tables, AMY, second)
-    for event in list(adjusted(tables, AMY, to=to, source="adjustment", at=NOW)):
-        evolve(tables, event, at=NOW)
+    tables = two_grants(first, second)
+    adjust(tables, to)
     older, newer = grants(tables)
     assert newer.voided == 0 or older.remaining == 0
 
@@ -127,9 +133,7 @@ def a_recording_takes_one_credit_of_the_oldest_open_grant(first: int, second: in
     """Two recordings take two; the newer grant pays when the older has nothing left."""
     assert 1 <= first <= COUNT_MAX // 2
     assert 1 <= second <= COUNT_MAX // 2
-    tables = account()
-    grant(tables, AMY, first)
-    grant(tables, AMY, second)
+    tables = two_grants(first, second)
     record(tables, "one")
     assert is_sound(tables, first + second - 1)
     record(tables, "two")
@@ -144,8 +148,7 @@ def a_recording_is_refused_at_zero_alone(granted_: int, to: int) -> None:
     assert 0 <= to <= granted_
     tables = account()
     grant(tables, AMY, granted_)
-    for event in list(adjusted(tables, AMY, to=to, source="adjustment", at=NOW)):
-        evolve(tables, event, at=NOW)
+    adjust(tables, to)
     try:
         refuse_without_credits(tables, AMY, "crm_recordings")
     except InsufficientCredits:
@@ -158,9 +161,7 @@ def a_refund_gives_back_what_was_taken(first: int, second: int) -> None:
     """The balance and the grant that paid are as before the recording."""
     assert 1 <= first <= COUNT_MAX // 2
     assert 1 <= second <= COUNT_MAX // 2
-    tables = account()
-    grant(tables, AMY, first)
-    grant(tables, AMY, second)
+    tables = two_grants(first, second)
     taken = record(tables)
     paid_by = grants(tables)[0].id
     evolve(tables, CreditRefunded(AMY, taken.values[0], paid_by), at=NOW)  # type: ignore[arg-type]
