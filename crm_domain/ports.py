@@ -211,7 +211,8 @@ class Backend(Protocol):
     """Whatever can be asked to execute commands and to show tables, each as somebody.
 
     The in-memory model is one, and so is somebody's database with triggers and policies, or a
-    service. What it does not have, it says with `NotImplementedError`.
+    service. What it does not have, it says with `NotImplementedError`; where it is only some columns
+    of a request, with `crm_domain.testing.ColumnsNotThere`.
     """
 
     def reset(self) -> None:

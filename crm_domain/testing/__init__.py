@@ -12,7 +12,7 @@
 It needs the extra ``testing`` (hypothesis); `crm_domain` itself does not.
 """
 
-from .comparing.backends import CrmBackend, Keyed, Overlapping, Telling
+from .comparing.backends import ColumnsNotThere, CrmBackend, Keyed, Overlapping, Telling
 from .conforming.conformance import conformance
 from .conforming.holes import HOLES
 from .conforming.matrix import Cell, MatrixReport, matrix
@@ -94,6 +94,7 @@ __all__ = [
     "LABELS",
     "PEOPLE",
     "Cell",
+    "ColumnsNotThere",
     "ConformanceSuite",
     "CrmBackend",
     "Exploration",

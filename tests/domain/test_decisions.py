@@ -1,7 +1,7 @@
 """What the document leaves open, and how it was decided: one example for each row of the table of decisions.
 
 The rows are those common to both readings, so each example runs under both, unless it says otherwise.
-What the safeguards change is in `test_safeguards`, the order of refusals in `test_refusals`.
+What the safeguards change is in `test_safeguards`, the order of refusals in `refusals`.
 """
 
 from __future__ import annotations

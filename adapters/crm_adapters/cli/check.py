@@ -156,6 +156,8 @@ def _summary(target: str, report: Report) -> str:
         lines.append(f"It does as the rules would without: {', '.join(report.lacking)}")
     if report.unseen:
         lines.append(f"Not shown, and so not compared: {', '.join(report.unseen)}")
+    if report.untaken:
+        lines.append(f"Not taken, and so not asked for: {', '.join(report.untaken)}")
     return "\n".join(textwrap.fill(line, 110) for line in lines)
 
 
@@ -211,6 +213,7 @@ def _plain(target: str, report: Report) -> dict[str, Any]:
         "requests": report.requests,
         "seconds": round(report.seconds, 3),
         "unseen": list(report.unseen),
+        "untaken": list(report.untaken),
         "lacking": list(report.lacking),
         "laws": [
             {

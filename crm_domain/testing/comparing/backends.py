@@ -39,6 +39,27 @@ class Telling(Backend, Protocol):
         """Return the statements since the last `reset`, in order, as they would be typed."""
 
 
+class ColumnsNotThere(NotImplementedError):  # noqa: N818 - says what is not there, and is no error
+    """Raised by a backend that can do what it is asked for, but not with some of the columns.
+
+    It is asked for the same without them then, and for them never again.
+
+    Args:
+        columns: Their names.
+
+    Example:
+        >>> if True:
+        ...     raise ColumnsNotThere("transcription", "thumbnail_url")
+        Traceback (most recent call last):
+        ...
+        crm_domain.testing.comparing.backends.ColumnsNotThere: there is no transcription, thumbnail_url
+    """
+
+    def __init__(self, *columns: str) -> None:
+        super().__init__(f"there is no {', '.join(columns)}")
+        self.columns = frozenset(columns)
+
+
 class CrmBackend:
     """A `Crm` as a backend: the model itself, or the model over a store that is to be tested.
 

@@ -19,7 +19,7 @@ from crm_domain.rules import Rules
 
 from ..histories import Lines
 from .backends import CrmBackend
-from .capabilities import Capabilities, need_of
+from .capabilities import Capabilities
 from .lockstep import Difference, differences_of
 from .observing import Failed, told
 from .predicting import Outcome, Prediction, outcomes_of
@@ -174,11 +174,11 @@ class Fork:
     def _outcome(self, line: LogLine) -> Outcome:
         """Return what the backend says now; what it said once that it does not have is not asked for."""
         if not self.has.has(line):
-            return NotImplementedError(self.has.lacking[need_of(line)])
+            return NotImplementedError(self.has.why_not(line))
         try:
             (outcome,) = outcomes_of(self.backend, [line])
         except NotImplementedError as error:
-            self.has.learn(line, str(error) or type(line.request).__name__)
+            self.has.learn(line, error)
             return error
         return outcome
 
@@ -210,7 +210,9 @@ def begun_with(fork: Fork, lines: Lines) -> tuple[Fork, tuple[Lines, ...]]:
     partings = []
     for line in lines:
         (branch,) = fork.branches([line])
-        longer = Lines((*fork.begun, line))
+        if not branch.is_there and (rest := fork.has.asking(line)) is not None:  # some columns are not there
+            (branch,) = fork.branches([rest])
+        longer = Lines((*fork.begun, branch.line))
         if branch.difference:
             partings.append(longer)
         elif branch.is_there:

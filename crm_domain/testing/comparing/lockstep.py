@@ -49,13 +49,13 @@ class NotInBackend(Exception):  # noqa: N818 - says what is not there, and is no
 
     Attributes:
         number: The line, from 1.
-        reason: What it said.
+        said: What it said.
     """
 
-    def __init__(self, number: int, reason: str) -> None:
-        super().__init__(f"line {number}: {reason}")
+    def __init__(self, number: int, said: NotImplementedError) -> None:
+        super().__init__(f"line {number}: {said}")
         self.number = number
-        self.reason = reason
+        self.said = said
 
 
 @frozen(kw_only=True)
@@ -234,7 +234,7 @@ class _Pair:
         try:
             outcomes = outcomes_of(self._backend, group)
         except NotImplementedError as error:
-            raise NotInBackend(self.number, str(error) or type(group[0].request).__name__) from error
+            raise NotInBackend(self.number, error) from error
         self.answers.append(outcomes)
         self.expected = self.model.ask(group, outcomes)
         return differences_of(group, outcomes, self.expected)

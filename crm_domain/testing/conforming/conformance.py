@@ -81,5 +81,6 @@ def conformance(
         findings=tuple(sorted(search.findings, key=lambda finding: len(finding.lines))),
         lacking=tuple(name for name in SAFEGUARDS if name in search.lacking),
         unseen=search.unseen(),
+        untaken=search.has.columns_not_taken,
         unsupported=dict(search.has.untestable()),
     )

@@ -104,6 +104,7 @@ class Report:
         lacking: The safeguards without which the rules would do as the backend does; one that it has
             in some places and not in others is not among them.
         unseen: Columns that the backend does not show, and that were not compared.
+        untaken: Columns that the backend does not take, each behind the request; it was asked without them.
         unsupported: Laws that need what the backend does not have, with the reason.
     """
 
@@ -115,6 +116,7 @@ class Report:
     findings: tuple[Finding, ...]
     lacking: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
+    untaken: tuple[str, ...] = ()
     unsupported: Mapping[str, str] = field(factory=dict)
 
     @property

@@ -84,7 +84,7 @@ class Search:
 
     def walk(self, seed: str, *, twins: bool) -> None:
         """Ask one walk; with *twins* it is also compared with itself, run a little otherwise."""
-        lines = self.ask(walk(seed, wanted=self.has.has))
+        lines = self.ask(walk(seed, wanted=lambda line: self.has.asking(line) is not None))
         if twins and lines:
             self._compare_twins(lines)
 
@@ -102,8 +102,8 @@ class Search:
         """Return the columns that the backend does not show, which are not compared."""
         self.backend.reset()
         for line in understood(BEGINNING, self.backend):
-            if self.has.has(line):
-                outcomes_of(self.backend, [line])
+            if (asked := self.has.asking(line)) is not None:
+                outcomes_of(self.backend, [asked])
         shown = [(table, look(self.backend, SERVICE, table)) for table in self.has.tables]
         return tuple(f"{table.name}.{compared_columns(table)[n]}" for table, rows in shown for n in sorted(rows.absent))
 
@@ -116,11 +116,11 @@ class Search:
     def _first(self, lines: Lines) -> tuple[Lines, int | None]:
         """Return the lines that the backend can be asked, and after which of them a difference is seen, if one is."""
         while True:
-            lines = Lines(filter(self.has.has, lines))
+            lines = Lines(asked for asked in map(self.has.asking, lines) if asked is not None)
             try:
                 number = self._lockstep.first(lines)
             except NotInBackend as lacking:
-                self.has.learn(lines[lacking.number - 1], lacking.reason)
+                self.has.learn(lines[lacking.number - 1], lacking.said)
             else:
                 self.requests += len(lines) if number is None else number
                 return lines, number

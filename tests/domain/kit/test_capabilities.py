@@ -8,10 +8,19 @@ from typing import Any
 
 import pytest
 
-from crm_domain import CreateRecording, Principal, RecordPayment, Update, UploadResume
-from crm_domain.command_log import LOG_TABLES
-from crm_domain.reads import GetDashboard
-from crm_domain.testing import CrmBackend, Report, conformance
+from crm_domain import (
+    CreateRecording,
+    CreateRegularRecording,
+    Delete,
+    GetDashboard,
+    Principal,
+    RecordPayment,
+    Update,
+    UploadResume,
+)
+from crm_domain.command_log import LOG_TABLES, LogLine
+from crm_domain.rows import CRM_RECORDINGS
+from crm_domain.testing import AMY, ColumnsNotThere, CrmBackend, Report, conformance
 from crm_domain.testing.comparing.capabilities import Capabilities
 from crm_domain.testing.conforming.reports import NOT_TESTABLE
 
@@ -95,10 +104,97 @@ def test_a_walk_goes_without_it() -> None:
 
     class WithoutRecordings(CrmBackend):
         def execute(self, principal: Principal, command: Any) -> Any:
-            if isinstance(command, CreateRecording):
+            if isinstance(command, CreateRecording | CreateRegularRecording):
                 raise NotImplementedError
             return super().execute(principal, command)
 
     report = conformance(WithoutRecordings(), walks=10)
     report.assert_held()
     assert report.unsupported["one_credit_per_recording"] == "CreateRecording"
+
+
+def test_a_law_is_seen_in_whatever_shows_it() -> None:
+    """Regular recordings show what a recording costs, where there are no others."""
+
+    class RegularAlone(CrmBackend):
+        def execute(self, principal: Principal, command: Any) -> Any:
+            if isinstance(command, CreateRecording):
+                raise NotImplementedError
+            return super().execute(principal, command)
+
+    assert "one_credit_per_recording" not in conformance(RegularAlone(), walks=10).unsupported
+
+
+class FewColumns(CrmBackend):
+    """Keeps no transcriptions; recordings are not looked for by their status, nor is that ever changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: Counter[str] = Counter()
+        self.stored = 0
+
+    def execute(self, principal: Principal, command: Any) -> Any:
+        if isinstance(command, CreateRecording):
+            self.refuse({"transcription", "thumbnail_url"}, {name for name in COLUMNS if given(command, name)})
+            self.stored += 1
+        if isinstance(command, Update) and command.table.name == "crm_recordings":
+            self.refuse({"status"}, {*command.set, *command.where})
+        return super().execute(principal, command)
+
+    def refuse(self, columns: set[str], named: set[str]) -> None:
+        for name in sorted(columns & named):
+            self.asked[name] += 1
+        if columns & named:
+            raise ColumnsNotThere(*sorted(columns))
+
+
+COLUMNS = [column.name for column in CRM_RECORDINGS.columns]
+
+
+def given(command: Any, name: str) -> bool:
+    return bool(getattr(command, name) != getattr(CreateRecording(), name))
+
+
+@pytest.mark.parametrize("with_matrix", [False, True])
+def test_columns_that_are_not_there_are_left_out(*, with_matrix: bool) -> None:
+    """The rest of the request is asked, and compared; the report says what was left out."""
+    backend = FewColumns()
+    report = conformance(backend, walks=60, with_matrix=with_matrix)
+    report.assert_held()
+    assert report.unsupported == {}
+    assert report.untaken == (
+        "CreateRecording.thumbnail_url",
+        "CreateRecording.transcription",
+        "Update crm_recordings.status",
+    )
+    assert max(backend.asked.values()) <= 3
+    assert backend.stored > 50
+
+
+def test_columns_that_nobody_named_are_no_reason() -> None:
+    """A backend that names others than it was asked for does not have the request, or it would be asked for ever."""
+    has = Capabilities.of(CrmBackend())
+    line = LogLine(AMY.principal, CreateRecording(video_url="/1.mp4"))
+    has.learn(line, ColumnsNotThere("transcription"))
+    assert has.asking(line) is None
+    assert has.why_not(line) == "there is no transcription"
+
+
+def test_what_is_asked_without_some_columns() -> None:
+    """What is stored and set goes without them; what is looked for by them is not asked at all."""
+    has = Capabilities.of(CrmBackend())
+    recording = LogLine(AMY.principal, CreateRecording(video_url="/1.mp4", transcription="hello"))
+    update = LogLine(AMY.principal, Update(table="crm_recordings", set={"status": "failed", "duration": 3}))
+    only = LogLine(AMY.principal, Update(table="crm_recordings", set={"status": "failed"}))
+    found = LogLine(AMY.principal, Update(table="crm_recordings", where={"status": "failed"}, set={"duration": 3}))
+    deleted = LogLine(AMY.principal, Delete(table="crm_recordings", where={"status": "failed"}))
+    for line in (recording, update, only, found, deleted):
+        assert has.asking(line) is line
+    has.learn(recording, ColumnsNotThere("transcription"))
+    has.learn(update, ColumnsNotThere("status"))
+    has.learn(deleted, ColumnsNotThere("status"))
+    assert has.asking(recording) == LogLine(AMY.principal, CreateRecording(video_url="/1.mp4"))
+    assert has.asking(update) == LogLine(AMY.principal, Update(table="crm_recordings", set={"duration": 3}))
+    assert [has.asking(line) for line in (only, found, deleted)] == [None, None, None]
+    assert not any(map(has.has, (recording, update, only, found, deleted)))
+    assert has.why_not(update) == "there is no status"
