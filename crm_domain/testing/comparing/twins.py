@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
+from contextlib import suppress
 
 from attrs import evolve
 
@@ -33,7 +34,7 @@ def noticed(backend: Backend, lines: Lines, observer: Person, looks: Sequence[Lo
     asked = [*told, *(look for look in looks if look.principal == observer.principal)]
     with_others, alone = _run(backend, asked), _run(backend, asked, without=others)
     for n, line in enumerate(asked):
-        if line.principal == observer.principal:
+        if line.principal == observer.principal and n in with_others.keys() & alone.keys():
             yield from _differ(line, with_others[n], alone[n])
 
 
@@ -57,11 +58,12 @@ def replayed_otherwise(backend: Backend, lines: Lines, looks: Sequence[LogLine])
     told = [*_one_by_one(lines)]
     asked = [*told, *rows]
     first = _run(backend, asked)
-    refused = {n for n in range(len(told)) if isinstance(first[n], Refused | Failed)}
+    refused = {n for n in range(len(told)) if isinstance(first.get(n), Refused | Failed)}
     again = _run(backend, asked, without=refused)
     for n, line in enumerate(rows, start=len(told)):
-        for difference in differences_of([line], [again[n]], [first[n]]):
-            yield evolve(difference, text=f"{difference.text}, as when refused requests came between")
+        if n in first.keys() & again.keys():
+            for difference in differences_of([line], [again[n]], [first[n]]):
+                yield evolve(difference, text=f"{difference.text}, as when refused requests came between")
 
 
 def _one_by_one(lines: Lines) -> Iterator[LogLine]:
@@ -70,6 +72,11 @@ def _one_by_one(lines: Lines) -> Iterator[LogLine]:
 
 
 def _run(backend: Backend, lines: Sequence[LogLine], *, without: Container[int] = ()) -> dict[int, Outcome]:
-    """Return what a backend says to each line, by its index."""
+    """Return what a backend says to each line, by its index; without those lines that it does not have."""
     backend.reset()
-    return {n: outcomes_of(backend, [line])[0] for n, line in enumerate(lines) if n not in without}
+    outcomes: dict[int, Outcome] = {}
+    for n, line in enumerate(lines):
+        if n not in without:
+            with suppress(NotImplementedError):
+                outcomes[n] = outcomes_of(backend, [line])[0]
+    return outcomes

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
-from crm_domain import HARDENED, SERVICE, Crm, Principal, Refused, SyncCrmUser, TrackView
+from crm_domain import HARDENED, SEED, SERVICE, Crm, Principal, Refused, SyncCrmUser, TrackView
 from crm_domain.command_log import LogLine
 from crm_domain.errors import refusal
 from crm_domain.testing import AMY, BOB, CrmBackend, Lines, Person, conformance, walk
@@ -80,6 +81,38 @@ def test_what_a_refusal_leaves_is_found() -> None:
     (difference,) = replayed_otherwise(backend, lines, Capabilities.of(backend).looks)
     assert "total_views" in difference.text
     assert difference.text.endswith("as when refused requests came between")
+
+
+class WithoutViews(CrmBackend):
+    """Has no views."""
+
+    def execute(self, principal: Principal, command: Any) -> Any:
+        if isinstance(command, TrackView):
+            raise NotImplementedError
+        return super().execute(principal, command)
+
+
+class Unfinished(WithoutViews):
+    """Nor does it show counters, once Bob is there."""
+
+    def select(self, principal: Principal, table: str, where: Mapping[str, Any]) -> Sequence[Any]:
+        if table == "crm_dashboard_stats" and BOB.email in self.crm.tables.crm_users:
+            raise NotImplementedError
+        return super().select(principal, table, where)
+
+
+@pytest.mark.parametrize("lines", [[synced(AMY), denied(AMY)], [synced(AMY), synced(BOB)]])
+def test_what_is_not_there_is_not_compared(lines: list[LogLine]) -> None:
+    """What a backend does not have, at all or in one of the two runs, is no difference and no error."""
+    backend = Unfinished()
+    looks = Capabilities.of(backend).looks
+    assert list(noticed(backend, Lines(lines), AMY, looks)) == []
+    assert list(replayed_otherwise(backend, Lines(lines), looks)) == []
+
+
+def test_a_search_meets_what_is_not_there_behind_a_difference() -> None:
+    """Where a walk is compared with itself, lines are asked that were not reached before; that they are not there is no error."""
+    assert conformance(WithoutViews(lambda: Crm(rules=SEED)), walks=10).broken
 
 
 def test_a_search_compares_walks_with_themselves() -> None:
