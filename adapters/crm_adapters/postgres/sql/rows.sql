@@ -129,15 +129,15 @@ create or replace trigger {{ status }}_by_service after update of status on {{ o
   execute function public.{{ status }}('by service');
 {% endif %}
 {% if "user_id" in t.by_name %}
-create or replace trigger crm_events_stored after insert on {{ on }}
+create or replace trigger crm_z_events_stored after insert on {{ on }}
   referencing new table as touched
   for each statement when (pg_catalog.pg_trigger_depth() = 0) execute function public.crm_count_events({{ 2 if recording else 1 }});
 {% if name != "profiles" %}
-create or replace trigger crm_events_changed after update on {{ on }}
+create or replace trigger crm_z_events_changed after update on {{ on }}
   referencing new table as touched
   for each statement when (pg_catalog.pg_trigger_depth() = 0) execute function public.crm_count_events(1);
 {% endif %}
-create or replace trigger crm_events_deleted after delete on {{ on }}
+create or replace trigger crm_z_events_deleted after delete on {{ on }}
   referencing old table as touched
   for each statement when (pg_catalog.pg_trigger_depth() = 0) execute function public.crm_count_events(1);
 {% endif %}
