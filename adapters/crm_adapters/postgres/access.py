@@ -15,7 +15,7 @@ from crm_domain.rows import IDEMPOTENCY_KEYS, REGULAR_TABLES
 from crm_domain.rules import Rules
 from crm_domain.schema import Table
 
-from .declared import folded, qualified
+from .declared import qualified
 
 USER: Final = "authenticated"
 SERVICE_ROLE: Final = "service_role"
@@ -59,16 +59,16 @@ def _privilege(role: str, verb: Verb, table: Table[Any], rules: Rules) -> str:
 def policies(table: Table[Any], rules: Rules) -> Iterator[tuple[str, str]]:
     """Yield the table's row policies: the name of each, and what follows ``create policy … on …``."""
     own = f"{ME} = user_id"
-    writing = " and ".join((own, *writer_conditions(table, rules)))
+    writing = "\n    and ".join((own, *writer_conditions(table, rules)))
     bodies: dict[Verb, str] = {
         "SELECT": f"using ({own})",
         "INSERT": f"with check ({writing})",
-        "UPDATE": f"using ({own}) with check ({writing})",
+        "UPDATE": f"using ({own})\n  with check ({writing})",
         "DELETE": f"using ({own})",
     }
     for verb in verbs(USER, table, rules):
-        yield f"Users can {verb} their own data", f"for {verb.lower()} to {USER} {bodies[verb]}"
-    yield "Service role has full access", f"to {SERVICE_ROLE} using (true) with check (true)"
+        yield f"Users can {verb} their own data", f"for {verb.lower()} to {USER}\n  {bodies[verb]}"
+    yield "Service role has full access", f"to {SERVICE_ROLE}\n  using (true) with check (true)"
 
 
 def writer_conditions(table: Table[Any], rules: Rules) -> Iterator[str]:
@@ -82,7 +82,7 @@ def writer_conditions(table: Table[Any], rules: Rules) -> Iterator[str]:
 
 def guarded(table: Table[Any], rules: Rules) -> str:
     """Return the condition under which the row policy lets the changed row ``new`` through."""
-    return " and ".join((f"{ME} = new.user_id", *writer_conditions(table, rules)))
+    return "\n      and ".join((f"{ME} = new.user_id", *writer_conditions(table, rules)))
 
 
 def grants(table: Table[Any], rules: Rules) -> Iterator[str]:
@@ -101,7 +101,4 @@ def policy_statements(table: Table[Any], rules: Rules) -> Iterator[str]:
     yield f"alter table {name} enable row level security;"
     for title, body in policies(table, rules):
         yield f'drop policy if exists "{title}" on {name};'
-        yield f'create policy "{title}" on {name} {body};'
-
-
-__all__ = ["ME", "SERVICE_ROLE", "USER", "VERBS", "folded", "grants", "guarded", "policies", "policy_statements"]
+        yield f'create policy "{title}" on {name}\n  {body};'

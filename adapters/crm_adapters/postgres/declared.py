@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from crm_domain.rows import CRM_USERS, TABLES
+from crm_domain.rows import CRM_USERS, REGULAR_TABLES, TABLES
 from crm_domain.rules import Rules
 from crm_domain.schema import INT64_MAX, Atom, Column, ColumnType, Default, Index, Table
 
@@ -26,6 +26,14 @@ def folded(table: Table[Any]) -> str:
     return table.name.rpartition(".")[2].lower()
 
 
+def prefix(table: Table[Any]) -> str:
+    """Return what the names of the table's own functions begin with."""
+    if table in REGULAR_TABLES:
+        return f"crm_regular_{folded(table)}"
+    name = folded(table)
+    return name if name.startswith("crm_") else f"crm_{name}"
+
+
 def qualified(table: Table[Any]) -> str:
     """Return the table's name with its schema."""
     return table.name if "." in table.name else f"public.{folded(table)}"
@@ -35,7 +43,7 @@ def columns(table: Table[Any], rules: Rules) -> str:
     """Return the definitions of the columns and of what each of them takes, for ``create table``."""
     lines = [_column(table, column, rules) for column in table.columns]
     lines += (f"constraint {name} {body}" for name, body in _constraints(table, rules))
-    return ",\n".join(f"  {line}" for line in lines)
+    return ",\n".join(f"  {line}" for line in lines).replace(") references", ")\n    references")
 
 
 def indexes(table: Table[Any], rules: Rules) -> Iterator[str]:

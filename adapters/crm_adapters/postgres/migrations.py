@@ -7,6 +7,7 @@ safeguard stands under a condition of its name, so that leaving the safeguard ou
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import jinja2
@@ -41,6 +42,9 @@ _ENVIRONMENT: Final = jinja2.Environment(  # noqa: S701 - it is SQL, and nothing
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
+
+_BLANK_LINES: Final = re.compile(r"\n{3,}")
+"""What is left of pieces that are not there."""
 
 
 @frozen
@@ -103,4 +107,4 @@ def _rendered(name: str, rules: Rules) -> str:
         "access": access,
         "normal_form": normal_form,
     }
-    return _ENVIRONMENT.get_template(name).render(context)
+    return _BLANK_LINES.sub("\n\n", _ENVIRONMENT.get_template(name).render(context))

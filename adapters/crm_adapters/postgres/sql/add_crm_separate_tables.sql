@@ -3,6 +3,8 @@
 -- Creates separate data tables for CRM users ("Migration Order", 2).
 -- Rules: {{ reading }}. Made by crm-domain; run it again and nothing changes.
 begin;
+set local lock_timeout = '10s';
+set local statement_timeout = '5min';
 
 do $$
 begin

@@ -1,5 +1,7 @@
 -- Takes add_digital_resume_crm_table.sql back, with all rows of the tables that it made.
 begin;
+set local lock_timeout = '10s';
+set local statement_timeout = '5min';
 drop function if exists public.account_version(uuid);
 drop function if exists public.answer_idempotency_key(text, jsonb);
 drop function if exists public.use_idempotency_key(text, text);
@@ -10,8 +12,8 @@ drop view if exists public."digital_resume_by_CRM";
 drop table if exists public.account_versions;
 --@ for t in first_tables | reverse
 drop table if exists {{ declared.qualified(t) }};
-drop function if exists public.crm_{{ declared.folded(t) }}_fixed();
-drop function if exists public.crm_{{ declared.folded(t) }}_deletable();
+drop function if exists public.{{ declared.prefix(t) }}_fixed();
+drop function if exists public.{{ declared.prefix(t) }}_deletable();
 --@ endfor
 --@ for function in (
      "crm_refuse_address(text)", "crm_refuse_population()", "crm_count_events()", "crm_updated_at_now()",

@@ -8,6 +8,7 @@ raise exception using errcode = '23514', message = '{{ t }}.{{ column }} {{ reas
 
 {%- macro triggers(t, rules, declared, access, public, pinned) -%}
 {%- set name = declared.folded(t) -%}
+{%- set prefix = declared.prefix(t) -%}
 {%- set on = declared.qualified(t) -%}
 {%- set users_write = access.verbs(access.USER, t, rules) | length > 1 -%}
 {%- set written = users_write or access.verbs(access.SERVICE_ROLE, t, rules) | length > 1 -%}
@@ -21,7 +22,7 @@ raise exception using errcode = '23514', message = '{{ t }}.{{ column }} {{ reas
 
 -- {{ name }}
 {% if rules.one_email and "email" in t.by_name %}
-create or replace trigger crm_{{ name }}_email before insert or update of email on {{ on }}
+create or replace trigger crm_c_normal_email before insert or update of email on {{ on }}
   for each row execute function public.crm_normalise_email();
 {% endif %}
 {% if "updated_at" in t.by_name %}
@@ -32,7 +33,7 @@ create or replace trigger crm_b_updated_at_now before update on {{ on }}
 {% endif %}
 
 -- What is fixed, once nothing comes first that a policy or a missing value is refused for.
-create or replace function public.crm_{{ name }}_fixed() returns trigger
+create or replace function public.{{ prefix }}_fixed() returns trigger
 language plpgsql{{ pinned }}
 as $$
 begin
@@ -70,18 +71,18 @@ begin
   return new;
 end
 $$;
-{{ m.callable_by("crm_" ~ name ~ "_fixed()", "", rules) }}
+{{ m.callable_by(prefix ~ "_fixed()", "", rules) }}
 create or replace trigger crm_z_fixed before update on {{ on }}
   for each row when (
-    {% for column in fixed %}old.{{ column }} is distinct from new.{{ column }}{{ " or " if not loop.last }}{% endfor %}
-    {{- " or old.video_url is distinct from new.video_url" if media }}
-    {{- " or old.status is distinct from new.status" if refunds }}
-  ) execute function public.crm_{{ name }}_fixed();
+{% for column in fixed + (["video_url"] if media else []) + (["status"] if refunds else []) %}
+    {{ "or " if not loop.first }}old.{{ column }} is distinct from new.{{ column }}
+{% endfor %}
+  ) execute function public.{{ prefix }}_fixed();
 {% set conditions = access.writer_conditions(t, rules) | list %}
 {% if users_write and conditions %}
 
 -- A row policy would hide what may not be deleted; that it may not is to be said.
-create or replace function public.crm_{{ name }}_deletable() returns trigger
+create or replace function public.{{ prefix }}_deletable() returns trigger
 language plpgsql{{ pinned }}
 as $$
 begin
@@ -93,10 +94,10 @@ begin
   return old;
 end
 $$;
-{{ m.callable_by("crm_" ~ name ~ "_deletable()", "", rules) }}
+{{ m.callable_by(prefix ~ "_deletable()", "", rules) }}
 create or replace trigger crm_deletable before delete on {{ on }}
   for each row when (pg_catalog.row_security_active('{{ on }}'::regclass))
-  execute function public.crm_{{ name }}_deletable();
+  execute function public.{{ prefix }}_deletable();
 {% endif %}
 {% if rules.separate_populations and t in access.REGULAR_TABLES %}
 create or replace trigger crm_refuse_population before insert on {{ on }}

@@ -1,5 +1,7 @@
 -- What Supabase brings along and a plain PostgreSQL lacks: people, who is asking, and the roles.
 begin;
+set local lock_timeout = '10s';
+set local statement_timeout = '5min';
 
 do $$
 declare
