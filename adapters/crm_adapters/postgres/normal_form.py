@@ -27,6 +27,7 @@ def foldings() -> dict[str, str]:
     return {c: c.casefold() for c in _characters() if c.casefold() != c and unicodedata.is_normalized("NFD", c)}
 
 
+@cache
 def folded(text: str) -> str:
     """Return the SQL expression that folds the case of *text*, an expression whose value is in NFD."""
     singles = {c: f for c, f in foldings().items() if len(f) == 1}
@@ -37,11 +38,13 @@ def folded(text: str) -> str:
     return expression
 
 
+@cache
 def spaces() -> str:
     """Return the characters that are trimmed, as an SQL literal."""
     return _escaped(_ranges(str.isspace), each=True)
 
 
+@cache
 def forbidden() -> str:
     """Return a bracket expression of the spaces and control characters that no address holds.
 

@@ -18,7 +18,13 @@ $$;
 --@ for t in second_tables
 
 -- {{ t.purpose }}
-{{ m.table(t, rules, declared, access) }}
+{{ m.table(t, rules, declared) }}
+--@ endfor
+
+-- Who may do what: nobody but those who are named, and users to their own rows.
+--@ for t in second_tables
+
+{{ m.access_to(t, rules, access) }}
 --@ endfor
 --@ for t in second_tables
 {{ rows.triggers(t, rules, declared, access, public, pinned) }}

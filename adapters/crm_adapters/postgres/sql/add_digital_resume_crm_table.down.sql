@@ -10,6 +10,12 @@ drop function if exists public.sync_crm_user(text, uuid, jsonb);
 drop function if exists public.register_user(text, uuid);
 drop view if exists public."digital_resume_by_CRM";
 drop table if exists public.account_versions;
+-- Policies name other tables, and go before any of them does.
+--@ for t in first_tables
+--@ for title, _ in access.policies(t, rules)
+drop policy if exists "{{ title }}" on {{ declared.qualified(t) }};
+--@ endfor
+--@ endfor
 --@ for t in first_tables | reverse
 drop table if exists {{ declared.qualified(t) }};
 drop function if exists public.{{ declared.prefix(t) }}_fixed();

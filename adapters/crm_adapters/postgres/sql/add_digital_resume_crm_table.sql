@@ -66,7 +66,7 @@ as $$
 $$;
 {{ m.callable_by("crm_email_fault(text)", "service_role", rules) }}
 
--- Whoever writes an address, its normal form is stored.
+-- Whoever stores a row under an address, stores it under its normal form.
 create or replace function public.crm_normalise_email() returns trigger
 language plpgsql{{ pinned }}
 as $$
@@ -82,7 +82,13 @@ $$;
 --@ for t in first_tables
 
 -- {{ t.purpose }}
-{{ m.table(t, rules, declared, access) }}
+{{ m.table(t, rules, declared) }}
+--@ endfor
+
+-- Who may do what: nobody but those who are named, and users to their own rows.
+--@ for t in first_tables
+
+{{ m.access_to(t, rules, access) }}
 --@ endfor
 comment on table public.digital_resume_by_crm is 'Main tracking table for CRM users (rules: {{ reading }})';
 

@@ -29,14 +29,18 @@ grant execute on function public.{{ function }} to {{ roles }};
 {% endif %}
 {%- endmacro -%}
 
-{#- A table with its indexes, its grants and its row policies. -#}
-{%- macro table(t, rules, declared, access) -%}
+{#- A table with its indexes. -#}
+{%- macro table(t, rules, declared) -%}
 create table if not exists {{ declared.qualified(t) }} (
 {{ declared.columns(t, rules) }}
 ){{ " with (fillfactor = 80)" if t.changing }};
 {% for statement in declared.indexes(t, rules) %}
 {{ statement }}
 {% endfor %}
+{%- endmacro -%}
+
+{#- Who may do what to it. -#}
+{%- macro access_to(t, rules, access) -%}
 {% for statement in access.grants(t, rules) %}
 {{ statement }}
 {% endfor %}
@@ -77,10 +81,4 @@ create table if not exists {{ declared.qualified(t) }} (
    where counted.user_id is not null
    order by counted.user_id
       on conflict (user_id) do update set version = v.version + excluded.version;
-{%- endmacro -%}
-
-{#- A trigger of ours, made anew. -#}
-{%- macro trigger(name, when, on, do) -%}
-create or replace trigger {{ name }} {{ when }} on {{ on }}
-  {{ do }};
 {%- endmacro -%}

@@ -22,7 +22,7 @@ raise exception using errcode = '23514', message = '{{ t }}.{{ column }} {{ reas
 
 -- {{ name }}
 {% if rules.one_email and "email" in t.by_name %}
-create or replace trigger crm_c_normal_email before insert or update of email on {{ on }}
+create or replace trigger crm_c_normal_email before insert on {{ on }}
   for each row execute function public.crm_normalise_email();
 {% endif %}
 {% if "updated_at" in t.by_name %}
