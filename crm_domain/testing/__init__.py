@@ -12,7 +12,7 @@
 It needs the extra ``testing`` (hypothesis); `crm_domain` itself does not.
 """
 
-from .comparing.backends import CrmBackend, Keyed, Overlapping, Telling
+from .comparing.backends import CrmBackend, Keyed, Overlapping, Probe, Probing, Telling
 from .conforming.conformance import conformance
 from .conforming.matrix import Cell, MatrixReport, matrix
 from .conforming.reports import Finding, Report, Verdict
@@ -103,6 +103,8 @@ __all__ = [
     "MatrixReport",
     "Overlapping",
     "Person",
+    "Probe",
+    "Probing",
     "RaceReport",
     "RaceSuite",
     "Recorder",

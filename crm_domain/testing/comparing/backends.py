@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from attrs import frozen
+
+from crm_domain.command_log import LogLine
 from crm_domain.commands import Command
 from crm_domain.crm import Crm
 from crm_domain.decision import Accepted
@@ -37,6 +40,31 @@ class Telling(Backend, Protocol):
 
     def sent(self) -> Sequence[str]:
         """Return the statements since the last `reset`, in order, as they would be typed."""
+
+
+@frozen(kw_only=True)
+class Probe:
+    """Something that only one kind of backend can be asked, beside commands, and that must come to nothing.
+
+    Attributes:
+        safeguard: What closes the hole that it tries.
+        law: The name of the law that is broken if it succeeds.
+        begun: What is asked before.
+        attempt: Tries it; returns what came of it, in words, or an empty text if nothing did.
+    """
+
+    safeguard: str
+    law: str
+    begun: Sequence[LogLine]
+    attempt: Callable[[], str]
+
+
+@runtime_checkable
+class Probing(Backend, Protocol):
+    """A backend with ways in that no command knows, and that should be closed."""
+
+    def probes(self) -> Iterable[Probe]:
+        """Return what is tried, each behind a `reset` of its own."""
 
 
 class CrmBackend:

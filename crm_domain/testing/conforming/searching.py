@@ -21,7 +21,7 @@ from crm_domain.laws import Violation, law_named
 from crm_domain.ports import Backend
 from crm_domain.rules import Rules
 
-from ..comparing.backends import CrmBackend, Telling
+from ..comparing.backends import CrmBackend, Probe, Probing, Telling
 from ..comparing.capabilities import Capabilities, need_of
 from ..comparing.judging import AGREES_WITH_MODEL, Judgement, behaves_by, judged
 from ..comparing.lockstep import Difference, Lockstep, NotInBackend, Parting, understood
@@ -81,6 +81,24 @@ class Search:
                 asked, number = self._first(understood(lines, self.backend))
                 if number == len(lines):
                     self._judge_where(asked, number)
+
+    def probes(self) -> None:
+        """Try what only this kind of backend can be asked, if it has any such thing."""
+        if isinstance(self.backend, Probing):
+            for probe in self.backend.probes():
+                if probe.safeguard in self.rules.safeguards and all(map(self.has.has, probe.begun)):
+                    self._try(probe)
+
+    def _try(self, probe: Probe) -> None:
+        self.backend.reset()
+        for line in probe.begun:
+            outcomes_of(self.backend, [line])
+        self.requests += len(probe.begun) + 1
+        if text := probe.attempt():
+            violation = Violation(law_named(probe.law), text)
+            lines = Lines(probe.begun)
+            self._note(Finding(lines=lines, text=text, violations=(violation,), missing=(probe.safeguard,)))
+            self.lacking.add(probe.safeguard)
 
     def walk(self, seed: str, *, twins: bool) -> None:
         """Ask one walk; with *twins* it is also compared with itself, run a little otherwise."""
