@@ -12,7 +12,7 @@
 It needs the extra ``testing`` (hypothesis); `crm_domain` itself does not.
 """
 
-from .comparing.backends import CrmBackend, Keyed, Overlapping, Probe, Probing, Telling
+from .comparing.backends import CrmBackend, InTurn, Keyed, Overlapping, Probe, Probing, Telling
 from .conforming.conformance import conformance
 from .conforming.matrix import Cell, MatrixReport, matrix
 from .conforming.reports import Finding, Report, Verdict
@@ -97,6 +97,7 @@ __all__ = [
     "Exploration",
     "Finding",
     "History",
+    "InTurn",
     "Keyed",
     "LawsMachine",
     "Lines",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -16,7 +17,6 @@ from crm_domain.rows import table_named
 from crm_domain.testing import Probe
 
 from .errors import ServerLost
-from .operations import Operations, read_operations
 from .overlapping import overlapped
 from .probes import probes
 from .refusals import refusal_of
@@ -36,32 +36,16 @@ class PostgresBackend:
     ``set local role`` and ``request.jwt.claims``: plain INSERT, SELECT, UPDATE and DELETE, and for
     the service's operations what `operations` says.
 
+    `crm_adapters.postgres.opened` makes one, which also knows idempotency keys if the database does.
+
     Args:
-        dsn: The database, as libpq takes it.
-        operations: How the service's operations are called there; by default as this library's
-            migrations have it.
-        i_know: Whether the database may hold rows; they are not touched.
-
-    Raises:
-        PostgresError: It cannot be examined; the message says why. Nothing is left behind.
-
-    Example::
-
-        with PostgresBackend("postgresql:///empty") as backend:
-            conformance(backend).assert_held()
+        scratch: The scratch database.
+        is_owner: Whether it is dropped by `close`.
     """
 
-    def __init__(self, dsn: str, *, operations: Operations | None = None, i_know: bool = False) -> None:
-        self._scratch = Scratch(dsn, operations or read_operations(), i_know=i_know)
-        self._is_owner = True
-        try:
-            self._begin(self._scratch)
-        except BaseException:
-            self._scratch.close()
-            raise
-
-    def _begin(self, scratch: Scratch) -> None:
+    def __init__(self, scratch: Scratch, *, is_owner: bool = True) -> None:
         self.catalog = scratch.catalog
+        self._scratch, self._is_owner = scratch, is_owner
         self._sent: list[str] = []
         self._resets = 0
         self._sessions: list[Session] = []
@@ -70,10 +54,7 @@ class PostgresBackend:
 
     def connect(self) -> PostgresBackend:
         """Return another client of the same scratch database, to be closed before this one."""
-        other = object.__new__(type(self))
-        other._scratch, other._is_owner = self._scratch, False
-        other._begin(self._scratch)
-        return other
+        return type(self)(self._scratch, is_owner=False)
 
     def __enter__(self) -> Self:
         return self
@@ -164,6 +145,15 @@ class PostgresBackend:
     def send(self, principal: Principal, statements: Sequence[str], *, end: str = COMMIT) -> Result:
         """Send one transaction in the session that everything is asked in, as `run` does."""
         return self.run(self._session, principal, statements, end=end)
+
+    @contextmanager
+    def untold(self) -> Iterator[None]:
+        """Leave what is sent in the block out of what `sent` tells."""
+        told = len(self._sent)
+        try:
+            yield
+        finally:
+            del self._sent[told:]
 
     def look_up(self, query: str) -> Sequence[dict[str, Any]]:
         """Return what a query of the catalogue finds."""

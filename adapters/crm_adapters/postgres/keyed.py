@@ -15,7 +15,8 @@ from crm_domain.ids import Principal
 
 from .backend import PostgresBackend
 from .literals import literal
-from .operations import KEYED, Operations
+from .operations import KEYED, Operations, read_operations
+from .scratch import Scratch
 from .sessions import COMMIT, OPEN, ROLLBACK, Result
 from .statements import Statement, called, statement_of
 
@@ -79,11 +80,26 @@ def _retried(once: Callable[[], Any]) -> Any:
 
 
 def opened(dsn: str, *, operations: Operations | None = None, i_know: bool = False) -> PostgresBackend:
-    """Return the backend of a database: one that knows idempotency keys, if the database does.
+    """Return a backend that drives a copy of a database's structure; to be closed.
 
-    Args and raises as `PostgresBackend`.
+    Args:
+        dsn: The database, as libpq takes it; it is only read.
+        operations: How the service's operations are called there; by default as this library's
+            migrations have it.
+        i_know: Whether the database may hold rows; they are not touched.
+
+    Raises:
+        PostgresError: It cannot be examined; the message says why. Nothing is left behind.
+
+    Example::
+
+        with opened("postgresql:///empty") as backend:
+            conformance(backend).assert_held()
     """
-    backend = PostgresBackend(dsn, operations=operations, i_know=i_know)
-    if all(backend.catalog.has(wanted) for wanted in KEYED):
-        backend.__class__ = KeyedPostgresBackend
-    return backend
+    scratch = Scratch(dsn, operations or read_operations(), i_know=i_know)
+    try:
+        knows_keys = all(map(scratch.catalog.has, KEYED))
+        return KeyedPostgresBackend(scratch) if knows_keys else PostgresBackend(scratch)
+    except BaseException:
+        scratch.close()
+        raise

@@ -2,10 +2,8 @@
 
 The first runs and does not commit. Then the next begins: what it reads is the state before them all,
 and where it needs a row that the first has changed, it waits. So each has looked before any has
-written for good. Then they commit, in their order.
-
-Who waits for the same row may be let in out of order: one that came before it was its turn is given
-up, and asked again when it is. So is one that saw no credits, and may see some when it is its turn.
+written for good. Then they commit, in the order in which the server lets them through; those that
+were refused before any had committed, come before all others.
 """
 
 from __future__ import annotations
@@ -18,8 +16,9 @@ from typing import Any, Final, Protocol
 import psycopg
 from attrs import define, field
 
-from crm_domain.errors import InsufficientCredits, Refused
+from crm_domain.errors import Refused
 from crm_domain.ids import Principal
+from crm_domain.testing import InTurn
 
 from .sessions import COMMIT, OPEN, Result, Session
 from .statements import Statement
@@ -42,8 +41,8 @@ class Sending(Protocol):
 
 def overlapped(
     backend: Sending, requests: Sequence[tuple[Principal, Statement]], sessions: Sequence[Session]
-) -> list[Any]:
-    """Return for each command its answer, or its `Refused`, in the order of *requests*.
+) -> InTurn:
+    """Return for each command its answer, or its `Refused`, and in which order they were let through.
 
     Args:
         backend: What they are asked of.
@@ -54,20 +53,28 @@ def overlapped(
         psycopg.Error: Something broke; nothing is left open.
     """
     *working, watching = sessions
+    begun: list[_Begun] = []
     with ThreadPoolExecutor(len(requests)) as threads:
-        begun: list[_Begun] = []
         for (principal, statement), session in zip(requests, working, strict=True):
             begun.append(_Begun(backend, threads, principal, statement, session))
-            begun[-1].ask()
             begun[-1].waits(watching)
-        outcomes = [one.ended(begun[n + 1 :], watching, before_its_turn=n > 0) for n, one in enumerate(begun)]
-    for outcome in outcomes:
-        if isinstance(outcome, psycopg.Error):
-            raise outcome
-    return outcomes
+        early = sorted((one for one in begun if one.is_through()), key=lambda one: not one.failed)
+        for one in early:
+            one.end()
+        late = [one for one in begun if one not in early]
+        while waiting := [one for one in late if not one.is_over]:
+            for one in waiting:
+                if not one.waits(watching):
+                    one.end()
+                    break
+    order = [*early, *sorted(late, key=lambda one: one.session.answered_at)]
+    for one in begun:
+        if isinstance(one.outcome, psycopg.Error):
+            raise one.outcome
+    return InTurn([one.outcome for one in begun], tuple(map(begun.index, order)))
 
 
-@define
+@define(eq=False)
 class _Begun:
     """A command that was begun in a session of its own."""
 
@@ -77,21 +84,17 @@ class _Begun:
     statement: Statement
     session: Session
     future: Future[Result] = field(init=False)
-    counts: bool = True
+    outcome: Any = None
+    is_over: bool = False
 
-    def ask(self) -> None:
-        """Send it, and do not wait."""
-        self.counts = True
-        sql = [self.statement.sql]
-        self.future = self.threads.submit(self.backend.run, self.session, self.principal, sql, end=OPEN)
+    @future.default
+    def _begin(self) -> Future[Result]:
+        return self.threads.submit(self.backend.run, self.session, self.principal, [self.statement.sql], end=OPEN)
 
-    def waits(self, watching: Session) -> bool:
-        """Tell, as soon as one of both is so, whether it waits for another session, or is through."""
-        while not self.is_through():
-            (found,) = watching.connection.execute(_WAITS_FOR, [self.session.pid])
-            if found["pids"]:
-                return True
-        return False
+    @property
+    def failed(self) -> bool:
+        """Whether it was refused, or broke; once it is through."""
+        return self.future.exception() is not None
 
     def is_through(self) -> bool:
         """Tell whether it is through, or is so shortly."""
@@ -101,27 +104,20 @@ class _Begun:
             return False
         return True
 
-    def ended(self, later: Sequence[_Begun], watching: Session, *, before_its_turn: bool) -> Any:
-        """Return what comes of it, now that it is its turn; it was asked *before_its_turn* unless it is the first."""
-        while True:
-            self._let_through(later, watching)
-            try:
-                result = self.future.result()
-                if self.counts:
-                    self.backend.commit(self.session)
-                    return self.statement.answer(result.rows, result.touched)
-            except Refused as refused:
-                if not (before_its_turn and isinstance(refused, InsufficientCredits)):
-                    return refused
-            except psycopg.Error as error:
-                return error
-            before_its_turn = False
-            self.ask()
+    def waits(self, watching: Session) -> bool:
+        """Tell, as soon as one of both is so, whether it waits for another session, or is through."""
+        while not self.is_through():
+            (found,) = watching.connection.execute(_WAITS_FOR, [self.session.pid])
+            if found["pids"]:
+                return True
+        return False
 
-    def _let_through(self, later: Sequence[_Begun], watching: Session) -> None:
-        """Wait for it; all that came before it was their turn are given up where it has to wait for any of them."""
-        while self.waits(watching):
-            for other in later:
-                if other.counts and other.is_through():
-                    other.counts = False
-                    other.session.give_up()
+    def end(self) -> None:
+        """Commit it, if it was let through, and take note of what came of it."""
+        self.is_over = True
+        try:
+            result = self.future.result()
+            self.backend.commit(self.session)
+            self.outcome = self.statement.answer(result.rows, result.touched)
+        except (Refused, psycopg.Error) as error:
+            self.outcome = error

@@ -7,6 +7,7 @@ in the place of real ones, rights under default grants, ON CONFLICT, several row
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -41,6 +42,9 @@ class Tried(Protocol):
 
     def send(self, principal: Principal, statements: Sequence[str], *, end: str = COMMIT) -> Result:
         """Send one transaction in somebody's role."""
+
+    def untold(self) -> AbstractContextManager[None]:
+        """Leave what is sent in the block out of what is told."""
 
     def look_up(self, query: str) -> Sequence[dict[str, Any]]:
         """Return what a query finds in the catalogue."""
@@ -116,10 +120,11 @@ class _Books:
     def of(cls, backend: Tried, person: Person) -> _Books:
         """Look as the service does."""
         where = {"user_id": person.user_id}
-        (profile,) = backend.select(SERVICE, rows.PROFILES.name, where)
-        (crm_user,) = backend.select(SERVICE, rows.CRM_USERS.name, where)
-        (stats,) = backend.select(SERVICE, rows.CRM_DASHBOARD_STATS.name, where)
-        stored = backend.select(SERVICE, rows.CRM_RECORDINGS.name, where)
+        with backend.untold():
+            (profile,) = backend.select(SERVICE, rows.PROFILES.name, where)
+            (crm_user,) = backend.select(SERVICE, rows.CRM_USERS.name, where)
+            (stats,) = backend.select(SERVICE, rows.CRM_DASHBOARD_STATS.name, where)
+            stored = backend.select(SERVICE, rows.CRM_RECORDINGS.name, where)
         balance, mirror = profile["credits_remaining"], crm_user["credits_remaining"]
         return cls(balance, mirror, stats["total_recordings"], len(stored))
 
@@ -135,12 +140,22 @@ def _insert(backend: Tried, people: Sequence[Person], behind: str = "") -> str:
     return f"insert into {relation.sql} ({names}) values {values}{behind}"
 
 
-def _try(backend: Tried, principal: Principal, statements: Sequence[str], *, end: str = COMMIT) -> Result | None:
+def _try(backend: Tried, principal: Principal, statements: Sequence[str]) -> Result | None:
     """Send one transaction; return None if it was refused, for whatever reason."""
     try:
-        return backend.send(principal, statements, end=end)
+        return backend.send(principal, statements)
     except (Refused, psycopg.Error):
         return None
+
+
+def _could(backend: Tried, principal: Principal, statements: Sequence[str]) -> Result | None:
+    """Send one transaction that is rolled back; return None if it was refused. Only what was not is told."""
+    with backend.untold():
+        try:
+            backend.send(principal, statements, end=ROLLBACK)
+        except (Refused, psycopg.Error):
+            return None
+    return backend.send(principal, statements, end=ROLLBACK)
 
 
 # --- temporary tables in the place of real ones -------------------------------------------------
@@ -179,6 +194,8 @@ def _shadowed(backend: Tried, table: Table[Any]) -> str:
 
 
 def _active_again(backend: Tried) -> str:
+    if _could(backend, AMY.principal, [_insert(backend, [AMY])]):
+        return ""  # they need no temporary table for that
     row = {"user_id": AMY.user_id, "email": AMY.email, "is_active": True}
     _try(backend, AMY.principal, [*_shadow(backend, rows.CRM_USERS, row), _insert(backend, [AMY])])
     stored = _Books.of(backend, AMY).stored
@@ -190,7 +207,7 @@ def _active_again(backend: Tried) -> str:
 
 def _truncated(backend: Tried, who: Principal) -> str:
     tables = [relation.sql for n, relation in backend.catalog.relations.items() if n != rows.AUTH_USERS.name]
-    may = [table for table in tables if _try(backend, who, [f"truncate {table} cascade"], end=ROLLBACK)]
+    may = [table for table in tables if _could(backend, who, [f"truncate {table} cascade"])]
     return f"{who.role.value} may TRUNCATE {', '.join(may)}, whoever's rows are there" if may else ""
 
 
@@ -226,9 +243,9 @@ def _triggered(backend: Tried) -> str:
         if table.name in backend.catalog.relations:
             on = backend.catalog.relations[table.name].sql
             hang = f"create trigger gift before insert on {on} for each row execute function pg_temp.gift()"
-            if _try(backend, AMY.principal, [gift, hang], end=ROLLBACK):
+            if _could(backend, AMY.principal, [gift, hang]):
                 texts.append(f"a user may hang a trigger of their own on {on}")
-    if _try(backend, AMY.principal, ["create table public.gift (a int)"], end=ROLLBACK):
+    if _could(backend, AMY.principal, ["create table public.gift (a int)"]):
         texts.append(f"a user may create tables beside {relation}, and so what unqualified names mean")
     return "; ".join(texts)
 
@@ -239,10 +256,10 @@ def _read_beside(backend: Tried) -> str:
     for row in backend.look_up(_BESIDE):
         for who in (AMY.principal, ANON):
             where = f" where user_id is distinct from {literal(AMY.user_id)}" if row["owned"] else ""
-            found = _try(backend, who, [f"select 1 from {row['name']}{where} limit 1"])
+            found = _could(backend, who, [f"select 1 from {row['name']}{where} limit 1"])
             if found and found.rows:
                 texts.append(f"{who.role.value} reads others' rows of {row['name']}")
-            changed = _try(backend, who, [f"delete from {row['name']}{where}"], end=ROLLBACK)
+            changed = _could(backend, who, [f"delete from {row['name']}{where}"])
             if changed and changed.touched:
                 texts.append(f"{who.role.value} deletes rows of {row['name']}")
     return "; ".join(texts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -52,9 +53,14 @@ class Session:
         conninfo: Where to connect to.
         roles: What ``set role`` is given.
 
+    Attributes:
+        answered_at: When the server's last answer came, in nanoseconds of a clock that never jumps.
+
     Raises:
         psycopg.OperationalError: Nobody answers, or the login fails.
     """
+
+    answered_at: int = 0
 
     def __init__(self, conninfo: str, roles: Roles) -> None:
         self._roles = roles
@@ -87,7 +93,10 @@ class Session:
             ServerLost: It says nothing any more.
         """
         try:
-            cursor = self.connection.execute("; ".join(sent))
+            try:
+                cursor = self.connection.execute("; ".join(sent))
+            finally:
+                self.answered_at = time.monotonic_ns()
             for _ in range(len(sent) - last):
                 cursor.nextset()
             return Result(cursor.fetchall() if cursor.description else [], max(cursor.rowcount, 0))
@@ -105,10 +114,6 @@ class Session:
             self.connection.rollback()
         except psycopg.Error:
             raise ServerLost(f"the server went away: {_first_line(error)}") from None
-
-    def give_up(self) -> None:
-        """Undo what is open."""
-        self.connection.rollback()
 
     def close(self) -> None:
         """End the connection."""

@@ -26,12 +26,28 @@ class Keyed(Backend, Protocol):
         """Execute *command* under an idempotency key; otherwise as `Backend.execute`."""
 
 
+class InTurn(list[Any]):
+    """What came of commands that overlapped, where the backend and not the caller decides whose turn it is.
+
+    Args:
+        outcomes: For each command its answer, or its `Refused`.
+        order: The places of the commands, from 0, in the order in which they were let through.
+    """
+
+    def __init__(self, outcomes: Iterable[Any], order: Sequence[int]) -> None:
+        super().__init__(outcomes)
+        self.order = order
+
+
 @runtime_checkable
 class Overlapping(Backend, Protocol):
     """A backend in which commands can be made to overlap in time on purpose."""
 
     def execute_overlapping(self, requests: Sequence[tuple[Principal, Command]]) -> Sequence[Any]:
-        """Check each command before any is written; return for each its answer, or its `Refused`."""
+        """Check each command before any is written; return for each its answer, or its `Refused`.
+
+        They are written in their order; if not, what is returned is `InTurn`.
+        """
 
 
 @runtime_checkable
