@@ -19,6 +19,7 @@ from .dashboard import dashboard
 from .explain import explain
 from .history import history
 from .init import init
+from .migrations import migrations
 from .needs_credits import needs_credits
 from .rebuild import rebuild
 from .restore import restore
@@ -45,6 +46,7 @@ SECTIONS: Final[dict[str, tuple[click.Command, ...]]] = {
     "What a file holds": (users, needs_credits, dashboard, user, history, stats),
     "Keep a file safe": (init, verify, rebuild, backup, restore),
     "Prove": (check,),
+    "Have PostgreSQL keep the rules": (migrations,),
 }
 """The commands, by what somebody wants; ``--help`` lists them so."""
 

@@ -21,14 +21,14 @@ from crm_domain.laws import Violation, law_named
 from crm_domain.ports import Backend
 from crm_domain.rules import Rules
 
-from ..comparing.backends import CrmBackend, Telling
+from ..comparing.backends import CrmBackend, Probe, Probing, Telling
 from ..comparing.capabilities import Capabilities, need_of
 from ..comparing.judging import AGREES_WITH_MODEL, Judgement, behaves_by, judged
 from ..comparing.lockstep import Difference, Lockstep, NotInBackend, Parting, understood
 from ..comparing.observing import compared_columns, look
 from ..comparing.predicting import outcomes_of
 from ..comparing.twins import noticed, replayed_otherwise
-from ..histories import Lines
+from ..histories import Lines, overlapping_groups
 from ..people import AMY, BOB, LABELS
 from ..requests.themes import BEGINNING
 from ..requests.walks import walk
@@ -78,9 +78,35 @@ class Search:
         """Try the shortest sequence of every known hole."""
         for safeguard, lines in HOLES.items():
             if safeguard in self.rules.safeguards:
-                asked, number = self._first(understood(lines, self.backend))
-                if number == len(lines):
-                    self._judge_where(asked, number)
+                self._try_hole(lines)
+
+    def _try_hole(self, lines: Lines) -> None:
+        """Try a sequence, and again as long as another safeguard turned out to be missing on its way."""
+        known: set[str] | None = None
+        while known != self.lacking:
+            known = set(self.lacking)
+            asked, number = self._first(understood(lines, self.backend))
+            if number == len(lines):
+                self._judge_where(asked, number)
+
+    def probes(self) -> None:
+        """Try what only this kind of backend can be asked, if it has any such thing."""
+        if isinstance(self.backend, Probing):
+            for probe in self.backend.probes():
+                if probe.safeguard in self.rules.safeguards and all(map(self.has.has, probe.begun)):
+                    self._try(probe)
+
+    def _try(self, probe: Probe) -> None:
+        self.backend.reset()
+        for line in probe.begun:
+            outcomes_of(self.backend, [line])
+        self.requests += len(probe.begun) + 1
+        if text := probe.attempt():
+            violation = Violation(law_named(probe.law), text)
+            sent = tuple(self.backend.sent()) if isinstance(self.backend, Telling) else ()
+            lines = Lines(probe.begun)
+            self._note(Finding(lines=lines, text=text, violations=(violation,), missing=(probe.safeguard,)), sent)
+            self.lacking.add(probe.safeguard)
 
     def walk(self, seed: str, *, twins: bool) -> None:
         """Ask one walk; with *twins* it is also compared with itself, run a little otherwise."""
@@ -174,7 +200,6 @@ class Search:
             return True
 
         shortened(parting.lines, shows)
-        lockstep.parting(shortest.lines)  # once more, for what the backend tells that it sent
         found = judged(shortest, sets)
         looks = [line for line in shortest.difference.shows if line not in shortest.lines]
         self._note(
@@ -188,11 +213,20 @@ class Search:
         if found.laws == {AGREES_WITH_MODEL.name}:  # perhaps it is somebody else's doing
             self._compare_twins(shortest.lines)
 
-    def _note(self, finding: Finding) -> None:
-        sent = tuple(self.backend.sent()) if isinstance(self.backend, Telling) else ()
+    def _note(self, finding: Finding, sent: tuple[str, ...] | None = None) -> None:
+        """Note what was found, with what the backend sends for these lines alone, if it tells that."""
+        sent = self._sent_for(finding.lines) if sent is None else sent
         violations = tuple(Violation(violation.law, LABELS.told(violation.text)) for violation in finding.violations)
         text = LABELS.told(finding.text)
         self.findings.append(evolve(finding, text=text, violations=violations, sent=sent, found_after=self.requests))
+
+    def _sent_for(self, lines: Lines) -> tuple[str, ...]:
+        if not isinstance(self.backend, Telling):
+            return ()
+        self.backend.reset()
+        for group in overlapping_groups(understood(lines, self.backend)):
+            outcomes_of(self.backend, group)
+        return tuple(self.backend.sent())
 
     # --- where a run is not like itself -----------------------------------------------------
 
