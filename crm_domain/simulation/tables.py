@@ -118,6 +118,7 @@ USER_COLUMNS: Final[Mapping[str, str]] = {
     "credits_granted_free": "q",
     "credits_granted_paid": "q",
     "credits_consumed": "q",
+    "credits_voided": "q",
     "credits_remaining": "q",
     "first_blocked_us": "q",
     "first_payment_us": "q",
