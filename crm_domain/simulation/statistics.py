@@ -102,9 +102,20 @@ def interval_of(values: Sequence[float], level: float = 0.95, method: str = "t")
     Raises:
         ValueError: There is no such method, or it cannot do with these values.
     """
+    check_method(level, method)
+    return METHODS[method](values, level)
+
+
+def check_method(level: float, method: str) -> None:
+    """Refuse a level or a method that there is not.
+
+    Raises:
+        ValueError: It is one of these.
+    """
     if method not in METHODS:
         raise ValueError(f"method: there is no {method!r}; there are {', '.join(METHODS)}")
-    return METHODS[method](values, level)
+    if not 0 < level < 1:
+        raise ValueError(f"level: expected a number between 0 and 1, got {level!r}")
 
 
 def paired_difference(
@@ -119,8 +130,7 @@ def paired_difference(
 
 
 def _checked(values: Sequence[float], level: float, *, least: int) -> None:
-    if not 0 < level < 1:
-        raise ValueError(f"level: expected a number between 0 and 1, got {level!r}")
+    check_method(level, "t")
     if len(values) < least:
         raise ValueError(f"an interval takes at least {least} values, got {len(values)}: make more replications")
 
