@@ -35,7 +35,7 @@ RUNNING: Final = {"crm_domain.crm", "crm_domain.session"}
 """Where commands, state and threads come together; everything else in the domain is below."""
 RACING: Final = {"crm_domain.testing.races"}
 """Where the testing kit lets threads race over somebody's backend."""
-SPREADING: Final = {"crm_domain.simulation.executors", "crm_domain.simulation.experiments"}
+SPREADING: Final = {"crm_domain.simulation.executors"}
 """Where simulations are handed to an executor that the caller made; no thread or process is started."""
 
 
@@ -91,7 +91,12 @@ def test_imports_go_one_way() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in MODULES if not name.startswith(("crm_domain.testing", "crm_domain.laws", *RUNNING))]
+    "name",
+    [
+        name
+        for name in MODULES
+        if not name.startswith(("crm_domain.testing", "crm_domain.laws", "crm_domain.simulation", *RUNNING))
+    ],
 )
 def test_what_runs_is_not_needed_below(name: str) -> None:
     """Rules, folds and queries can be used without a `Crm`: none of them imports what runs them."""

@@ -5,18 +5,44 @@ by seed, user, purpose and number, so that a run is the same on every engine, in
 by however many workers.
 """
 
+from .executors import ExecutorBroken
+from .experiments import compare, replicate, replicate_until, simulate, sweep
+from .figures import FIGURES, Figure
+from .jobs import Interrupted
+from .parameters import UnknownParameter, parameters_of, with_parameters
+from .replications import Comparison, Replications, Sweep
+from .runs import Run
 from .scenario import Activity, Arrivals, Churn, Payments, Recordings, Rhythm, Scenario
+from .statistics import Interval, Survival
 from .tables import EVENT_KINDS, POPULATIONS, Part
 
 __all__ = [
     "EVENT_KINDS",
+    "FIGURES",
     "POPULATIONS",
     "Activity",
     "Arrivals",
     "Churn",
+    "Comparison",
+    "ExecutorBroken",
+    "Figure",
+    "Interrupted",
+    "Interval",
     "Part",
     "Payments",
     "Recordings",
+    "Replications",
     "Rhythm",
+    "Run",
     "Scenario",
+    "Survival",
+    "Sweep",
+    "UnknownParameter",
+    "compare",
+    "parameters_of",
+    "replicate",
+    "replicate_until",
+    "simulate",
+    "sweep",
+    "with_parameters",
 ]

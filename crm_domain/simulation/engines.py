@@ -10,6 +10,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Final, TypeAlias
 
+from crm_domain.crm import Crm
+
 from .scenario import Scenario
 from .tables import Part
 
@@ -48,15 +50,19 @@ def engine_named(name: str) -> Engine:
     """
     match resolved(name):
         case "compiled":
-            from .compiled import simulate_compiled as engine  # noqa: PLC0415  # it needs the extra
+            from .compiled import simulate_compiled  # noqa: PLC0415  # it needs the extra
+
+            return simulate_compiled
         case "plain":
-            from .plain import simulate_plain as engine  # noqa: PLC0415
+            from .plain import simulate_plain  # noqa: PLC0415  # it is not needed where the other is
+
+            return simulate_plain
         case _:
-            engine = _reference_part
-    return engine
+            return lambda scenario, seed, users, keep: simulate_reference(scenario, seed, users, keep)[0]
 
 
-def _reference_part(scenario: Scenario, seed: int, users: range, keep: Keep) -> Part:
-    from .reference import simulate_reference  # noqa: PLC0415
+def simulate_reference(scenario: Scenario, seed: int, users: range, keep: Keep) -> tuple[Part, Crm]:
+    """Simulate users on the model itself; return what came of them, and the model."""
+    from .reference import simulate_reference  # noqa: PLC0415  # it is much code, and mostly not needed
 
-    return simulate_reference(scenario, seed, users, keep)[0]
+    return simulate_reference(scenario, seed, users, keep)

@@ -1,70 +1,23 @@
-"""How is a scenario run: once, many times, against others, and until it is known well enough?
-
-Everything here comes down to chunks (a scenario, a seed, a range of users) which any executor may do
-in any order: the results are whole numbers that add up to the same.
-"""
+"""How is a scenario run: once, many times, against others, and until it is known well enough?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import product
-from typing import Any, TypeAlias
+from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
-from .engines import CHUNKS, Keep, engine_named, resolved
-from .executors import spread
+from .engines import resolved
+from .executors import Executor
 from .figures import figure_named
+from .jobs import How, Progress, kept_of, replicated, with_model
 from .parameters import with_parameters
-from .piles import Pile
 from .replications import Comparison, Replications, Sweep
 from .runs import Run
 from .scenario import Scenario
 from .statistics import Interval, check_method
-from .tables import refuse_kept
-
-Progress: TypeAlias = Callable[[int, int], object]
-"""Is told after each chunk how many users are done, over all seeds and scenarios, and of how many.
-
-For a bar that wants increments: ``progress=lambda done, total: bar.update(done - bar.n)`` (tqdm), and
-for one that wants the state: ``lambda done, total: bar.update(task, completed=done, total=total)`` (rich).
-"""
-
-
-class Interrupted(KeyboardInterrupt):
-    """Raised when an interrupt (Ctrl-C) ends an experiment; says how far it came.
-
-    Attributes:
-        done: How many users were done, over all seeds and scenarios.
-        total: Of how many.
-        partial: What there is: of `simulate` the `Run` of the first users, of others the runs that are whole.
-    """
-
-    def __init__(self, done: int, total: int, partial: Run | Sequence[Run] | None) -> None:
-        super().__init__(f"interrupted after {done:,} of {total:,} users")
-        self.done, self.total, self.partial = done, total, partial
-
-
-@frozen
-class Chunk:
-    """Some users of a scenario under a seed: what a worker is sent. *job* says for which run."""
-
-    engine: str
-    scenario: Scenario = field(repr=False)
-    seed: int
-    users: range
-    keep: Keep = frozenset()
-    job: int = 0
-
-    def __call__(self) -> Any:
-        """Simulate them."""
-        return engine_named(self.engine)(self.scenario, self.seed, self.users, self.keep)
-
-    def __str__(self) -> str:
-        return f"users {self.users.start:,} to {self.users.stop - 1:,} of seed {self.seed}"
-
 
 # --- once -----------------------------------------------------------------------------------
 
@@ -94,9 +47,9 @@ def simulate(
         Interrupted: Ctrl-C; with the run of the users that were done.
     """
     scenario = scenario or Scenario()
-    how = _How(engine=resolved(engine), keep=_kept(keep), executor=executor, progress=progress)
+    how = How(engine=resolved(engine), keep=kept_of(keep), executor=executor, progress=progress)
     if how.engine == "reference" and executor is None:
-        return _with_model(scenario, seed, how)
+        return with_model(scenario, seed, how)
     ((_, run),) = how.runs([(scenario, seed)], total=scenario.users)
     return run
 
@@ -130,8 +83,8 @@ def replicate(
         ValueError: A seed is there twice, or there is none.
         Interrupted: Ctrl-C; with the runs that were whole.
     """
-    (replications,) = _replicated(
-        [scenario or Scenario()], seeds, _How(resolved(engine), executor=executor, progress=progress), level, method
+    (replications,) = replicated(
+        [scenario or Scenario()], seeds, How(resolved(engine), executor=executor, progress=progress), level, method
     )
     return replications
 
@@ -178,7 +131,7 @@ def replicate_until(
     check_method(level, method)
     if not 2 <= least <= most:  # noqa: PLR2004  # an interval takes two
         raise ValueError(f"least and most: expected 2 <= least <= most, got {least} and {most}")
-    how = _How(resolved(engine), executor=executor, progress=progress)
+    how = How(resolved(engine), executor=executor, progress=progress)
     with closing(how.runs([(scenario, seed) for seed in range(most)], total=scenario.users * most)) as runs:
         for whole in _in_order(runs):
             found = Replications(scenario=scenario, runs=whole, level=level, method=method)
@@ -232,8 +185,8 @@ def compare(
     if not variants:
         raise ValueError("compare: there is no variant to compare the base with")
     scenarios = [base, *variants.values()]
-    first, *others = _replicated(
-        scenarios, replications, _How(resolved(engine), executor=executor, progress=progress), level, method
+    first, *others = replicated(
+        scenarios, replications, How(resolved(engine), executor=executor, progress=progress), level, method
     )
     return Comparison(base=first, variants=dict(zip(variants, others, strict=True)), simultaneous=simultaneous)
 
@@ -275,14 +228,11 @@ def sweep(
         for values in product(*parameters.values())
     }
     scenarios = [base, *(with_parameters(base, values) for values in points.values())]
-    first, *others = _replicated(
-        scenarios, replications, _How(resolved(engine), executor=executor, progress=progress), level, method
+    first, *others = replicated(
+        scenarios, replications, How(resolved(engine), executor=executor, progress=progress), level, method
     )
     variants = dict(zip(points, others, strict=True))
     return Sweep(base=first, variants=variants, simultaneous=simultaneous, points=points)
-
-
-# --- how it is done -------------------------------------------------------------------------
 
 
 @frozen(kw_only=True)
@@ -298,97 +248,3 @@ class _Precision:
     def is_met_by(self, interval: Interval) -> bool:
         goal = self.half_width if self.relative is None else self.relative * abs(interval.estimate)
         return goal is not None and interval.half_width <= goal
-
-
-@frozen
-class _How:
-    """With what runs are made, and what is kept of them."""
-
-    engine: str
-    keep: Keep = frozenset()
-    executor: Executor | None = None
-    progress: Progress | None = None
-
-    def runs(self, jobs: Sequence[tuple[Scenario, int]], *, total: int) -> Generator[tuple[int, Run]]:
-        """Yield the number of each job with its run, as they are done: cut into chunks, and put together again."""
-        piles: dict[int, Pile] = {}
-        whole: list[Run] = []
-        done = 0
-        try:
-            for chunk, part in spread(self._chunks(jobs), self.executor):
-                done += len(chunk.users)
-                pile = piles.setdefault(chunk.job, Pile())
-                pile.add(part)
-                if self.progress is not None:
-                    self.progress(done, total)
-                if pile.users == chunk.scenario.users:
-                    whole.append(self._run(chunk.scenario, chunk.seed, piles.pop(chunk.job)))
-                    yield chunk.job, whole[-1]
-        except KeyboardInterrupt as interrupt:
-            raise Interrupted(done, total, self._partial(jobs, piles, whole)) from interrupt
-
-    def _chunks(self, jobs: Sequence[tuple[Scenario, int]]) -> Iterator[Chunk]:
-        size = CHUNKS[self.engine]
-        for job, (scenario, seed) in enumerate(jobs):
-            for start in range(0, max(scenario.users, 1), size):
-                users = range(start, min(start + size, scenario.users))
-                yield Chunk(self.engine, scenario, seed, users, self.keep, job)
-
-    def _run(self, scenario: Scenario, seed: int, pile: Pile) -> Run:
-        part = pile.first()
-        assert part is not None, "a run has a part, and a pile that is shown has a first one"
-        return Run(scenario=scenario, seed=seed, engine=self.engine, part=part)
-
-    def _partial(
-        self, jobs: Sequence[tuple[Scenario, int]], piles: Mapping[int, Pile], whole: Sequence[Run]
-    ) -> Run | Sequence[Run] | None:
-        if len(jobs) != 1:
-            return tuple(sorted(whole, key=lambda run: run.seed))
-        pile = piles.get(0, Pile())
-        return self._run(*jobs[0], pile) if pile.first() is not None else None
-
-
-def _with_model(scenario: Scenario, seed: int, how: _How) -> Run:
-    """Run a scenario on the model itself, and keep the model."""
-    from .reference import simulate_reference  # noqa: PLC0415  # the model is heavy, and mostly not needed
-
-    try:
-        part, crm = simulate_reference(scenario, seed, range(scenario.users), how.keep)
-    except KeyboardInterrupt as interrupt:
-        raise Interrupted(0, scenario.users, None) from interrupt
-    if how.progress is not None:
-        how.progress(scenario.users, scenario.users)
-    return Run(scenario=scenario, seed=seed, engine=how.engine, part=part, crm=crm)
-
-
-def _replicated(
-    scenarios: Sequence[Scenario], seeds: int | Iterable[int], how: _How, level: float, method: str
-) -> list[Replications]:
-    chosen = _seeds(seeds)
-    check_method(level, method)
-    jobs = [(scenario, seed) for seed in chosen for scenario in scenarios]
-    runs = dict(how.runs(jobs, total=sum(scenario.users for scenario, _ in jobs)))
-    return [
-        Replications(
-            scenario=scenario,
-            runs=tuple(runs[job] for job in range(place, len(jobs), len(scenarios))),
-            level=level,
-            method=method,
-        )
-        for place, scenario in enumerate(scenarios)
-    ]
-
-
-def _seeds(seeds: int | Iterable[int]) -> list[int]:
-    chosen = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    if not chosen:
-        raise ValueError("seeds: there must be at least one")
-    if len(set(chosen)) < len(chosen):
-        raise ValueError("seeds: one is there twice, and replications under one seed are the same")
-    return chosen
-
-
-def _kept(keep: Collection[str]) -> Keep:
-    kept = frozenset([keep] if isinstance(keep, str) else keep)
-    refuse_kept(kept)
-    return kept

@@ -6,109 +6,19 @@ have, such as the revenue per user where nobody came, is None.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import Final, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
-from .statistics import Survival, kaplan_meier
-from .tables import POPULATIONS, Part, weeks
+from .counts import Counts, share_of
 
 Value: TypeAlias = int | float | Decimal | None
 """What a key figure can be."""
 
 F = TypeVar("F", bound="Callable[[Counts], Value]")
-
-DURATIONS: Final = ("free_credits_spent", "first_block", "first_payment")
-"""What is followed from a user's arrival on, until it happens or the horizon ends."""
-
-_WEEK: Final = 7
-
-
-@frozen(kw_only=True)
-class Cohorts:
-    """Users by the week in which they came, and how many of them were active in each week since.
-
-    Attributes:
-        sizes: At place w, how many came in week w.
-        active: At place w, how many of them were active in their week k, for each k that the
-            horizon leaves whole for all of them. Week 0 is the first seven days after the arrival.
-    """
-
-    sizes: tuple[int, ...]
-    active: tuple[tuple[int, ...], ...]
-
-    def retention(self, week: int) -> float | None:
-        """Return the share that was active in this week since their arrival, of all cohorts that are seen that long."""
-        seen = [(size, row[week]) for size, row in zip(self.sizes, self.active, strict=True) if len(row) > week]
-        return _share(sum(active for _, active in seen), sum(size for size, _ in seen))
-
-    @property
-    def rows(self) -> tuple[tuple[float | None, ...], ...]:
-        """For each cohort its retention week by week."""
-        return tuple(tuple(_share(n, size) for n in row) for size, row in zip(self.sizes, self.active, strict=True))
-
-
-@frozen(kw_only=True)
-class Counts:
-    """The counts of a part, of one population or of both, that figures are made of.
-
-    Attributes:
-        part: What came of the users.
-        populations: ``crm``, ``regular``, or both.
-    """
-
-    part: Part = field(repr=False)
-    populations: tuple[str, ...] = POPULATIONS
-
-    def of(self, population: str) -> Counts:
-        """Return the counts of one population alone."""
-        return Counts(part=self.part, populations=(population,))
-
-    def series(self, name: str) -> list[int]:
-        """Return one value a day."""
-        return self._summed(self.part.daily, name)
-
-    def histogram(self, name: str) -> list[int]:
-        """Return a histogram of `tables.HISTOGRAMS`."""
-        return self._summed(self.part.histograms, name)
-
-    def sum(self, name: str) -> int:
-        """Return what is counted in all days together."""
-        return sum(self.series(name))
-
-    def total(self, name: str) -> int:
-        """Return a number of `tables.TOTALS`."""
-        return sum(int(self.part.totals[f"{population}_{name}"]) for population in self.populations)
-
-    def survival(self, duration: str, level: float = 0.95) -> Survival:
-        """Return the survival curve of one of `DURATIONS`: the share of users to whom it has not happened yet.
-
-        Only the end of the horizon censors: users who left count as those to whom it never happens.
-        """
-        return kaplan_meier(self.histogram(f"{duration}_days"), self.histogram(f"{duration}_censored_days"), level)
-
-    def cohorts(self) -> Cohorts:
-        """Return users by the week of their arrival."""
-        days, count = self.part.days, weeks(self.part.days)
-        arrivals, active = self.series("arrivals"), self.histogram("cohort_active")
-        sizes, rows = [], []
-        for week in range(count):
-            came = arrivals[week * _WEEK : (week + 1) * _WEEK]
-            last = max((day for day, users in enumerate(came, week * _WEEK) if users), default=week * _WEEK)
-            whole = max((days - last - (last > 0)) // _WEEK, 0)  # who comes on day 0 mostly comes as it begins
-            sizes.append(sum(came))
-            rows.append(tuple(active[week * count : week * count + min(whole, count)]))
-        while len(sizes) > 1 and not sizes[-1]:
-            sizes.pop()
-            rows.pop()
-        return Cohorts(sizes=tuple(sizes), active=tuple(rows))
-
-    def _summed(self, columns: Mapping[str, Sequence[int]], name: str) -> list[int]:
-        chosen = [columns[f"{population}_{name}"] for population in self.populations]
-        return [sum(map(int, values)) for values in zip(*chosen, strict=True)]
 
 
 @frozen(kw_only=True)
@@ -182,10 +92,6 @@ def _figure(title: str, unit: str) -> Callable[[F], F]:
     return register
 
 
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
-
-
 def _cents(cents: int) -> Decimal:
     return Decimal(cents).scaleb(-2)
 
@@ -214,7 +120,7 @@ def retention_week_4(counts: Counts) -> float | None:
 @_figure("Churned", "%")
 def churned_share(counts: Counts) -> float | None:
     """Of the users who came, those who left for good within the horizon."""
-    return _share(counts.total("churned_users"), counts.total("arrived"))
+    return share_of(counts.total("churned_users"), counts.total("arrived"))
 
 
 # --- money ----------------------------------------------------------------------------------
@@ -249,7 +155,7 @@ def arppu(counts: Counts) -> Decimal | None:
 @_figure("Paying share", "%")
 def paying_share(counts: Counts) -> float | None:
     """Of the users who came, those who paid at least once within the horizon."""
-    return _share(counts.total("paying_users"), counts.total("arrived"))
+    return share_of(counts.total("paying_users"), counts.total("arrived"))
 
 
 @_figure("Conversion from free to paid", "%")
@@ -258,7 +164,7 @@ def conversion(counts: Counts) -> float | None:
     if "crm" not in counts.populations:
         return None
     crm = counts.of("crm")
-    return _share(crm.total("paying_users"), crm.total("arrived"))
+    return share_of(crm.total("paying_users"), crm.total("arrived"))
 
 
 @_figure("Conversion within 30 days", "%")
@@ -273,7 +179,7 @@ def conversion_within_30_days(counts: Counts) -> float | None:
 @_figure("Repeat payers", "%")
 def repeat_share(counts: Counts) -> float | None:
     """Of the users who paid, those who paid more than once."""
-    return _share(sum(counts.histogram("payments_per_user")[2:]), counts.total("paying_users"))
+    return share_of(sum(counts.histogram("payments_per_user")[2:]), counts.total("paying_users"))
 
 
 # --- recordings and credits -----------------------------------------------------------------
@@ -301,13 +207,13 @@ def blocked_recordings(counts: Counts) -> int:
 def blocked_share(counts: Counts) -> float | None:
     """Of all attempts to record, those that were refused for want of credits."""
     blocked = counts.sum("blocked_recordings")
-    return _share(blocked, blocked + counts.sum("recordings"))
+    return share_of(blocked, blocked + counts.sum("recordings"))
 
 
 @_figure("Users ever blocked", "%")
 def blocked_users_share(counts: Counts) -> float | None:
     """Of the users who came, those of whom a recording was blocked within the horizon."""
-    return _share(counts.total("blocked_users"), counts.total("arrived"))
+    return share_of(counts.total("blocked_users"), counts.total("arrived"))
 
 
 @_figure("Median time to first block", "days")

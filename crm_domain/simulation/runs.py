@@ -10,7 +10,8 @@ from attrs import field, frozen
 
 from crm_domain.crm import Crm
 
-from .figures import DURATIONS, FIGURES, Cohorts, Counts, KeyFigures, Value, figure_named
+from .counts import DURATIONS, Cohorts, Counts
+from .figures import FIGURES, KeyFigures, Value, figure_named
 from .rendering import Listing, sparkline
 from .scenario import Scenario
 from .statistics import Survival

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from crm_domain.simulation.figures import FIGURES, Counts, KeyFigures, figure_named
+from crm_domain.simulation.counts import Counts
+from crm_domain.simulation.figures import FIGURES, KeyFigures, figure_named
 from crm_domain.simulation.tables import MANY, Part
 
 from .conftest import Handmade
@@ -38,7 +39,7 @@ def month(handmade: Handmade) -> Part:
         regular_payments={1: 1},
         crm_revenue_cents={10: 3897, 20: 2598},
         regular_revenue_cents={1: 1299},
-        crm_recordings={n: 1 for n in range(40)},
+        crm_recordings=dict.fromkeys(range(40), 1),
         regular_recordings={2: 3},
         crm_blocked_recordings={20: 12},
         regular_blocked_recordings={0: 5},
@@ -100,7 +101,7 @@ def test_figures_by_hand(month: Part, name: str, everybody: Any, crm: Any, regul
 
 def test_every_figure_is_tested_by_hand() -> None:
     """One that is added needs a row above."""
-    (rows,) = (mark.args[1] for mark in test_figures_by_hand.pytestmark)  # type: ignore[attr-defined]
+    (rows,) = (mark.args[1] for mark in test_figures_by_hand.pytestmark)
     assert [row[0] for row in rows] == list(FIGURES)
 
 
