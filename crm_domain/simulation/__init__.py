@@ -13,6 +13,8 @@ from .parameters import UnknownParameter, parameters_of, with_parameters
 from .replications import Comparison, Replications, Sweep
 from .runs import Run
 from .scenario import Activity, Arrivals, Churn, Payments, Recordings, Rhythm, Scenario
+from .screening import Screening, screen
+from .sensitivity import Sensitivity, elasticities
 from .statistics import Interval, Survival
 from .tables import EVENT_KINDS, POPULATIONS, Part
 
@@ -35,13 +37,17 @@ __all__ = [
     "Rhythm",
     "Run",
     "Scenario",
+    "Screening",
+    "Sensitivity",
     "Survival",
     "Sweep",
     "UnknownParameter",
     "compare",
+    "elasticities",
     "parameters_of",
     "replicate",
     "replicate_until",
+    "screen",
     "simulate",
     "sweep",
     "with_parameters",
