@@ -173,11 +173,11 @@ class Activity:
 
     section: ClassVar[str] = "activity"
 
-    job_requests_per_day: float = _rate(0.35)
+    job_requests_per_day: float = _rate(0.32)
     recordings_per_day: float = _rate(0.14)
     resumes_per_day: float = _rate(0.02)
-    logins_per_day: float = _rate(0.2)
-    views_per_day: float = _rate(0.1)
+    logins_per_day: float = _rate(0.12)
+    views_per_day: float = _rate(0.05)
     session_seconds: float = field(default=600.0, converter=_float, validator=_number(0, 86_400))
 
 
@@ -221,7 +221,7 @@ class Payments:
 
     section: ClassVar[str] = "payments"
 
-    when_blocked: float = _probability(0.35)
+    when_blocked: float = _probability(0.15)
     early: float = _probability(0.01)
     delay_days: float = field(default=2.0, converter=_float, validator=_number(0, DAYS_MAX))
     delivered_twice: float = _probability(0)

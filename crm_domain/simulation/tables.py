@@ -8,6 +8,7 @@ was made. Columns have the buffer protocol: ``array.array`` or numpy arrays, of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, TypeAlias
 
 from attrs import field, frozen
@@ -132,9 +133,24 @@ EVENT_COLUMNS: Final[Mapping[str, str]] = {"user": "q", "at_us": "q", "kind": "b
 """The table of events, and its columns' typecodes; in the order of user, time and number."""
 
 
+KEPT: Final = ("users", "events")
+"""The tables that an engine keeps if it is asked to."""
+
+
+def refuse_kept(keep: AbstractSet[str]) -> None:
+    """Refuse tables that nobody makes.
+
+    Raises:
+        ValueError: *keep* names one.
+    """
+    for name in sorted(keep):
+        if name not in KEPT:
+            raise ValueError(f"keep: there is no table {name!r}; there are {', '.join(KEPT)}")
+
+
 def weeks(days: int) -> int:
     """Return how many weeks, the last one perhaps not whole, so many days are."""
-    return -(-days // 7)
+    return (days + 6) // 7
 
 
 def histogram_length(name: str, days: int) -> int:
@@ -197,7 +213,7 @@ class Part:
     @property
     def kept(self) -> Sequence[str]:
         """Which tables were kept: ``users``, ``events``."""
-        return [name for name in ("users", "events") if getattr(self, name) is not None]
+        return [name for name in KEPT if getattr(self, name) is not None]
 
     def same(self, other: Part) -> bool:
         """Tell whether all numbers are the same, whichever kind of column holds them."""
