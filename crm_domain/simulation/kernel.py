@@ -234,12 +234,12 @@ def live(
         n = moments(m, hours, first, s, key, salt, gap, origin, end, AT_VIEW, s.place, views)
     if n < 0 or n > most:
         return -1
-    add_up(m, s, jobs, resumes, logins, spent, views, n, end)
+    add_up(m, s, jobs, resumes, logins, spent, views, n)
     return n
 
 
 def add_up(
-    m: Column, s: Settings, jobs: int, resumes: int, logins: int, spent: int, views: int, n: int, end: int
+    m: Column, s: Settings, jobs: int, resumes: int, logins: int, spent: int, views: int, n: int
 ) -> None:
     """Count all that a user did; the arguments are where the kinds of their events begin."""
     r, population = s.row, m[s.row + POPULATION]

@@ -54,9 +54,11 @@ HISTOGRAMS: Final = (
     "credits_left_per_user",
     "cohort_active",
 )
-"""What is counted for each number of days since arrival: users to whom it first happened then, and
-those (``censored``) who were last seen then without it. Users by their payments and by the credits
-they have left; ``MANY`` stands for that or more, and balances below 0 count as 0. ``cohort_active``
+"""What is counted of durations: at place d, users to whom it first happened in whole day d since their
+arrival, while they were followed; and (``censored``) users who were followed for d whole days, to the horizon,
+without its happening. Who leaves is followed on. Free credits are spent when none is left for the first time;
+that is counted of those who were given some. Users by their payments and by the credits they
+have left; ``MANY`` stands for that or more, and balances below 0 count as 0. ``cohort_active``
 has, for each week of arrival, how many were active in each week since: one row after the other."""
 
 MANY: Final = 199
