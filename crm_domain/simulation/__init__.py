@@ -8,6 +8,7 @@ by however many workers.
 from .executors import ExecutorBroken
 from .experiments import compare, replicate, replicate_until, simulate, sweep
 from .figures import FIGURES, Figure
+from .forking import fork
 from .jobs import Interrupted
 from .parameters import UnknownParameter, parameters_of, with_parameters
 from .replications import Comparison, Replications, Sweep
@@ -44,6 +45,7 @@ __all__ = [
     "UnknownParameter",
     "compare",
     "elasticities",
+    "fork",
     "parameters_of",
     "replicate",
     "replicate_until",

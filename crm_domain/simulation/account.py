@@ -40,6 +40,7 @@ from .settings import (
     REMAINING,
     RESYNCS,
     REVENUE,
+    USER,
     VOIDED,
     WRITTEN,
     Column,
@@ -132,10 +133,13 @@ def account(m: Column, keys: Column, salt: int, s: Settings, arrived: int, attem
     m[r + ATTEMPTS] = attempts
     m[r + NEXT_CHURN] = churn
     m[r + NEXT_PAYMENT] = m[r + NEXT_RESYNC] = NEVER
-    if m[r + POPULATION] == 0:
+    brought = m[s.balances + m[r + USER]] if s.balanced else -1
+    if brought >= 0:
+        grant(m, s, brought, 1)
+    elif m[r + POPULATION] == 0:
         grant(m, s, s.initial_credits, 1)
-        if s.resync_gap < NEVER:
-            m[r + NEXT_RESYNC] = later(arrived, exponential(nth(keys[OF_RESYNCS], 1), salt) * s.resync_gap)
+    if m[r + POPULATION] == 0 and s.resync_gap < NEVER:
+        m[r + NEXT_RESYNC] = later(arrived, exponential(nth(keys[OF_RESYNCS], 1), salt) * s.resync_gap)
     write(m, s, arrived * TURNS + AT_ARRIVAL, ARRIVAL, m[r + REMAINING])
     while True:
         if max(m[r + WRITTEN], m[r + GRANTS], m[r + FAILURES_TO]) > room:

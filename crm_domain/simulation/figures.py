@@ -47,7 +47,7 @@ class Figure:
             return f"{100 * value:.1f} %"
         if self.unit.startswith("$"):
             return f"-${-value:,.2f}" if value < 0 else f"${value:,.2f}"
-        return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+        return (f"{value:,}" if isinstance(value, int) else f"{value:,.1f}") + (" days" if self.unit == "days" else "")
 
 
 FIGURES: Final[dict[str, Figure]] = {}

@@ -75,4 +75,5 @@ def _aligned(cells: Iterable[str], widths: Sequence[int]) -> str:
 
 def _cell(text: str, place: int, *, tag: str = "td", rule: bool = False) -> str:
     style = _CELL.format(align="right" if place else "left") + (f";{_RULE}" if rule else "")
-    return f'<{tag} style="{style}">{escape(text)}</{tag}>'
+    shown = escape(text).replace("  ", "&emsp;")  # where a row belongs to the one above it
+    return f'<{tag} style="{style}">{shown}</{tag}>'

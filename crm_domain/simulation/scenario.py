@@ -132,6 +132,16 @@ def _moments(values: Any) -> tuple[datetime, ...]:
     return tuple(moment.astimezone(UTC) for moment in moments)
 
 
+def _balances(values: Any) -> tuple[int | None, ...]:
+    balances = tuple(values)
+    for balance in balances:
+        if balance is not None and (not isinstance(balance, int) or isinstance(balance, bool)):
+            raise TypeError(f"arrivals.balances: expected whole numbers of credits, got {balance!r}")
+        if balance is not None and not 0 <= balance <= CREDITS_MAX:
+            raise ValueError(f"arrivals.balances: expected numbers from 0 to {CREDITS_MAX}, got {balance}")
+    return balances
+
+
 @frozen(kw_only=True)
 class Arrivals:
     """When users come: all at the start, over time, or at given moments.
@@ -143,12 +153,15 @@ class Arrivals:
             as long as it takes for all to come. 0: all at the start.
         dates: The moment of each user, e.g. the sync dates of a contact file; those before the
             scenario's start come at its start, those behind its end never.
+        balances: The credits that each user brings along, who then gets none from the policy; None
+            for a newcomer. This is how people of a database go on, see `crm_domain.simulation.forking`.
     """
 
     section: ClassVar[str] = "arrivals"
 
     per_day: float = field(default=0.0, converter=_float, validator=_number(0, 1e9))
     dates: tuple[datetime, ...] | None = field(default=None, converter=attrs.converters.optional(_moments))
+    balances: tuple[int | None, ...] | None = field(default=None, converter=attrs.converters.optional(_balances))
 
     def __attrs_post_init__(self) -> None:
         if self.per_day and self.dates is not None:
@@ -317,11 +330,12 @@ class Scenario:
             ("crm", self.crm_arrivals, self.crm_users),
             ("regular", self.regular_arrivals, self.regular_users),
         ):
-            if arrivals.dates is not None and len(arrivals.dates) != users:
-                raise ValueError(
-                    f"{name}_arrivals.dates: {len(arrivals.dates)} dates for {users} users: "
-                    f"give one for each, or set {name}_users to their number"
-                )
+            for each, given in (("dates", arrivals.dates), ("balances", arrivals.balances)):
+                if given is not None and len(given) != users:
+                    raise ValueError(
+                        f"{name}_arrivals.{each}: {len(given)} {each} for {users} users: "
+                        f"give one for each, or set {name}_users to their number"
+                    )
 
     def _refuse_policy(self) -> None:
         policy, payments = self.policy, self.payments

@@ -57,6 +57,7 @@ class Settings(NamedTuple):
     regular_window: float
     dated_crm: bool
     dated_regular: bool
+    balanced: bool
     shape: float
     job_requests_gap: float
     recordings_gap: float
@@ -89,6 +90,7 @@ class Settings(NamedTuple):
     on_day: int
     in_week: int
     dates: int
+    balances: int
     room: int
     place: int
     kind: int
@@ -116,6 +118,7 @@ def settings_of(scenario: Scenario, hours: Sequence[float], room: int) -> Settin
         regular_window=_window(scenario.regular_arrivals, scenario.regular_users),
         dated_crm=bool(scenario.crm_arrivals.dates),
         dated_regular=bool(scenario.regular_arrivals.dates),
+        balanced=bool(balances_of(scenario)),
         shape=scenario.alike or 0.0,
         job_requests_gap=_gap(activity.job_requests_per_day),
         recordings_gap=_gap(activity.recordings_per_day),
@@ -156,6 +159,7 @@ def _areas(scenario: Scenario, room: int) -> dict[str, int]:
         "on_day": days,
         "in_week": weeks(days),
         "dates": len(dates_of(scenario)),
+        "balances": len(balances_of(scenario)),
         **dict.fromkeys(("place", "kind", "amount", "attempt", "remaining", "free", "due", "due_grant"), room),
     }
     begins, size = {}, 0
@@ -178,7 +182,8 @@ def memory_of(scenario: Scenario, settings: Settings, counts: Sequence[int] | No
         memory[: settings.row] = counts
     seen = settings.dates - settings.on_day
     memory[settings.on_day : settings.dates] = [-1] * seen
-    memory[settings.dates : settings.place] = dates_of(scenario)
+    memory[settings.dates : settings.balances] = dates_of(scenario)
+    memory[settings.balances : settings.place] = balances_of(scenario)
     return memory
 
 
@@ -194,6 +199,18 @@ def _dates(arrivals: Arrivals, users: int, start: datetime) -> Iterable[int]:
     if not arrivals.dates:
         return [0] * users
     return (max(0, (date - start) // timedelta(microseconds=1)) for date in arrivals.dates)
+
+
+def balances_of(scenario: Scenario) -> list[int]:
+    """Return what users bring along, CRM users' first; -1 for those who get what the policy gives."""
+    both = ((scenario.crm_arrivals, scenario.crm_users), (scenario.regular_arrivals, scenario.regular_users))
+    if not any(arrivals.balances for arrivals, _ in both):
+        return []
+    return [
+        -1 if balance is None else balance
+        for arrivals, users in both
+        for balance in arrivals.balances or (None,) * users
+    ]
 
 
 def processing_us(scenario: Scenario) -> int:

@@ -151,6 +151,8 @@ def test_an_unknown_figure_is_answered_with_near_ones() -> None:
         ("users", 12345, "12,345"),
         ("daily_active_users", 1234.56, "1,234.6"),
         ("median_time_to_first_block", None, "-"),
+        ("median_time_to_first_block", 31, "31 days"),
+        ("median_time_to_first_block", 30.5, "30.5 days"),
     ],
 )
 def test_figures_as_people_read_them(name: str, value: Any, text: str) -> None:
