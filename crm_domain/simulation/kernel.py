@@ -238,9 +238,7 @@ def live(
     return n
 
 
-def add_up(
-    m: Column, s: Settings, jobs: int, resumes: int, logins: int, spent: int, views: int, n: int
-) -> None:
+def add_up(m: Column, s: Settings, jobs: int, resumes: int, logins: int, spent: int, views: int, n: int) -> None:
     """Count all that a user did; the arguments are where the kinds of their events begin."""
     r, population = s.row, m[s.row + POPULATION]
     m[r + JOB_REQUESTS] = resumes - jobs
