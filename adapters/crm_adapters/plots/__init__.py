@@ -6,6 +6,15 @@ the picture. Titles say what there is to see; series are told apart by lines and
 
 from .cohorts import plot_retention
 from .comparing import plot_comparison, plot_sweep
+from .influences import plot_sensitivity
 from .over_time import plot_daily, plot_revenue, plot_survival
 
-__all__ = ["plot_comparison", "plot_daily", "plot_retention", "plot_revenue", "plot_survival", "plot_sweep"]
+__all__ = [
+    "plot_comparison",
+    "plot_daily",
+    "plot_retention",
+    "plot_revenue",
+    "plot_sensitivity",
+    "plot_survival",
+    "plot_sweep",
+]
