@@ -109,3 +109,8 @@ def label_ends(ax: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
             fontweight="bold",
             annotation_clip=False,
         )
+
+
+def in_a_sentence(title: str) -> str:
+    """Return a title as it stands inside of a sentence; abbreviations stay as they are."""
+    return f"{title[:1].lower()}{title[1:]}"
