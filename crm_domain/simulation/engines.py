@@ -26,8 +26,17 @@ CHUNKS: Final = {"compiled": 20_000, "plain": 500, "reference": 100}
 """The engines by name, and of how many users they do about a tenth of a second's work: a chunk."""
 
 
-def resolved(name: str, behaviour: Behaviour | None = None) -> str:
-    """Return the name of an engine; for ``auto`` of the fastest that can be had for a behaviour.
+WORTH_COMPILING: Final = 500_000
+"""For how many days of users, all runs together, ``auto`` compiles: the plain engine takes some 2 seconds for them."""
+
+
+def resolved(name: str, behaviour: Behaviour | None = None, user_days: int = WORTH_COMPILING) -> str:
+    """Return the name of an engine; for ``auto`` of the one that is soonest done.
+
+    Args:
+        name: The name, or ``auto``.
+        behaviour: One's own behaviour, if there is one.
+        user_days: How much there is to do: users times days, all runs together.
 
     Raises:
         ValueError: There is no such engine, or it does not know the behaviour.
@@ -41,7 +50,8 @@ def resolved(name: str, behaviour: Behaviour | None = None) -> str:
     if name == "compiled" and not is_compiler_there:
         raise ModuleNotFoundError("engine: the compiled one takes numba: pip install 'crm-domain[fast]'", name="numba")
     if name == "auto":
-        return "reference" if behaviour is not None else "compiled" if is_compiler_there else "plain"
+        is_much = user_days >= WORTH_COMPILING
+        return "reference" if behaviour is not None else "compiled" if is_compiler_there and is_much else "plain"
     return name
 
 

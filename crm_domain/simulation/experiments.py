@@ -10,7 +10,6 @@ from typing import Any
 from attrs import frozen
 
 from .behaviours import Behaviour
-from .engines import resolved
 from .executors import Executor
 from .figures import figure_named
 from .jobs import How, Progress, kept_of, replicated, with_model
@@ -39,7 +38,7 @@ def simulate(
         scenario: What to simulate; the default scenario if None.
         seed: Of all random draws, from 0 to 2**64 - 1.
         engine: ``compiled`` (needs numba), ``plain``, ``reference`` (the model itself, whose `Run.crm` has
-            the journal), or ``auto``: the fastest that is there. All give the same.
+            the journal), or ``auto``: the one that is soonest done. All give the same.
         behaviour: How users behave, see `behaviours`; the built-in one if None. One of your own runs on the reference
             engine alone.
         keep: Which tables to keep: ``users``, ``events``. Without any, memory does not grow with the users.
@@ -51,7 +50,7 @@ def simulate(
         Interrupted: Ctrl-C; with the run of the users that were done.
     """
     scenario = scenario or Scenario()
-    how = How(resolved(engine, behaviour), kept_of(keep), executor, progress, behaviour)
+    how = How(engine, kept_of(keep), executor, progress, behaviour).of_size(scenario.users * scenario.days)
     if how.engine == "reference" and executor is None:
         return with_model(scenario, seed, how)
     ((_, run),) = how.runs([(scenario, seed)], total=scenario.users)
@@ -92,7 +91,7 @@ def replicate(
     (replications,) = replicated(
         [scenario or Scenario()],
         seeds,
-        How(resolved(engine, behaviour), executor=executor, progress=progress, behaviour=behaviour),
+        How(engine, executor=executor, progress=progress, behaviour=behaviour),
         level,
         method,
     )
@@ -143,7 +142,8 @@ def replicate_until(
     check_method(level, method)
     if not 2 <= least <= most:  # noqa: PLR2004  # an interval takes two
         raise ValueError(f"least and most: expected 2 <= least <= most, got {least} and {most}")
-    how = How(resolved(engine, behaviour), executor=executor, progress=progress, behaviour=behaviour)
+    how = How(engine, executor=executor, progress=progress, behaviour=behaviour)
+    how = how.of_size(scenario.users * scenario.days * least)
     with closing(how.runs([(scenario, seed) for seed in range(most)], total=scenario.users * most)) as runs:
         for whole in _in_order(runs):
             found = Replications(scenario=scenario, runs=whole, level=level, method=method)
@@ -202,7 +202,7 @@ def compare(
     first, *others = replicated(
         scenarios,
         replications,
-        How(resolved(engine, behaviour), executor=executor, progress=progress, behaviour=behaviour),
+        How(engine, executor=executor, progress=progress, behaviour=behaviour),
         level,
         method,
     )
@@ -251,7 +251,7 @@ def sweep(
     first, *others = replicated(
         scenarios,
         replications,
-        How(resolved(engine, behaviour), executor=executor, progress=progress, behaviour=behaviour),
+        How(engine, executor=executor, progress=progress, behaviour=behaviour),
         level,
         method,
     )

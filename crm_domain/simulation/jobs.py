@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import attrs
 from attrs import field, frozen
 
 from .behaviours import Behaviour, applicant
-from .engines import CHUNKS, Keep, engine_named
+from .engines import CHUNKS, Keep, engine_named, resolved
 from .executors import Executor, spread
 from .piles import Pile
 from .reference import simulate_reference
@@ -73,6 +74,13 @@ class How:
     executor: Executor | None = None
     progress: Progress | None = None
     behaviour: Behaviour | None = None
+
+    def __attrs_post_init__(self) -> None:
+        resolved(self.engine, self.behaviour)  # what is wrong is said before anything is done
+
+    def of_size(self, user_days: int) -> How:
+        """Return the same, with an engine that suits so many days of users."""
+        return attrs.evolve(self, engine=resolved(self.engine, self.behaviour, user_days))
 
     def runs(self, jobs: Sequence[tuple[Scenario, int]], *, total: int) -> Generator[tuple[int, Run]]:
         """Yield the number of each job with its run, as they are done: cut into chunks, and put together again."""
@@ -136,6 +144,7 @@ def replicated(
     chosen = _seeds(seeds)
     check_method(level, method)
     jobs = [(scenario, seed) for seed in chosen for scenario in scenarios]
+    how = how.of_size(sum(scenario.users * scenario.days for scenario, _ in jobs))
     runs = dict(how.runs(jobs, total=sum(scenario.users for scenario, _ in jobs)))
     return [
         Replications(

@@ -30,7 +30,7 @@ from crm_domain.simulation import (
     with_parameters,
 )
 from crm_domain.simulation.behaviours import Process, User, wait
-from crm_domain.simulation.engines import CHUNKS, engine_named
+from crm_domain.simulation.engines import CHUNKS, engine_named, resolved
 from crm_domain.simulation.jobs import Chunk
 from crm_domain.simulation.statistics import mean_interval, paired_difference
 
@@ -157,6 +157,19 @@ def test_behaviours_of_ones_own_are_simulated_and_replicated() -> None:
     assert replications.interval("revenue").high == 0
 
 
+def test_little_work_is_not_worth_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`auto` takes the plain engine for it, and the compiled one where much is to be done, all runs together."""
+    monkeypatch.setattr("crm_domain.simulation.engines.find_spec", lambda name: object())
+    assert simulate(SMALL).engine == "plain"
+    assert replicate(SMALL, 2)[0].engine == "plain"
+    monkeypatch.setattr("crm_domain.simulation.engines.WORTH_COMPILING", 1600)
+    monkeypatch.setattr("crm_domain.simulation.jobs.engine_named", lambda *_: engine_named("plain"))
+    monkeypatch.setitem(CHUNKS, "compiled", 100)
+    assert simulate(SMALL).engine == "plain"
+    assert replicate(SMALL, 2)[0].engine == "compiled"
+    assert replicate_until(SMALL, half_width=1e9, least=2)[0].engine == "compiled"
+
+
 def test_the_fast_engines_know_the_built_in_behaviour_alone() -> None:
     """Another one is refused, not ignored."""
     with pytest.raises(ValueError, match=r"'plain' knows the built-in behaviour alone: .* runs on 'reference'"):
@@ -192,9 +205,9 @@ def test_runs_that_there_are_not(how: dict[str, Any], said: str) -> None:
 
 
 def test_the_compiled_engine_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without numba, `auto` is the plain one, and the compiled one is refused."""
+    """Without numba it is refused, and `auto` never takes it."""
     monkeypatch.setattr("crm_domain.simulation.engines.find_spec", lambda name: None)
-    assert simulate(SMALL).engine == "plain"
+    assert resolved("auto") == "plain"
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'crm-domain\[fast\]'"):
         simulate(SMALL, engine="compiled")
 
