@@ -35,6 +35,10 @@ RUNNING: Final = {"crm_domain.crm", "crm_domain.session"}
 """Where commands, state and threads come together; everything else in the domain is below."""
 RACING: Final = {"crm_domain.testing.racing.races"}
 """Where the testing kit lets threads race over somebody's backend."""
+SPREADING: Final = {"crm_domain.simulation.executors"}
+"""Where simulations are handed to an executor that the caller made; no thread or process is started."""
+COMPILING: Final = {"crm_domain.simulation.compiled": {"numba", "numpy"}}
+"""What the extra ``fast`` brings is needed where the kernel is compiled, and imported when it is."""
 
 
 # --- imports --------------------------------------------------------------------------------
@@ -74,8 +78,8 @@ def imports_of(name: str, *, types: bool = True) -> set[str]:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_domain_depends_on_attrs_alone(name: str) -> None:
-    """And on the standard library and itself; the testing kit on hypothesis too; never on an adapter."""
-    allowed = {*sys.stdlib_module_names, "attrs", "crm_domain"}
+    """And on the standard library and itself; the testing kit on hypothesis, the compiled kernel on numba; never on an adapter."""
+    allowed = {*sys.stdlib_module_names, "attrs", "crm_domain", *COMPILING.get(name, ())}
     if name.startswith("crm_domain.testing"):
         allowed.add("hypothesis")
     assert {module.partition(".")[0] for module in imports_of(name)} <= allowed
@@ -89,7 +93,12 @@ def test_imports_go_one_way() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in MODULES if not name.startswith(("crm_domain.testing", "crm_domain.laws", *RUNNING))]
+    "name",
+    [
+        name
+        for name in MODULES
+        if not name.startswith(("crm_domain.testing", "crm_domain.laws", "crm_domain.simulation", *RUNNING))
+    ],
 )
 def test_what_runs_is_not_needed_below(name: str) -> None:
     """Rules, folds and queries can be used without a `Crm`: none of them imports what runs them."""
@@ -141,7 +150,9 @@ def test_the_domain_does_not_look_at_the_world(name: str) -> None:
             assert node.func.id not in WORLDLY_CALLS, node.lineno
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name not in LOOKING_AT_THE_WORLD | RUNNING | RACING])
+@pytest.mark.parametrize(
+    "name", [name for name in MODULES if name not in LOOKING_AT_THE_WORLD | RUNNING | RACING | SPREADING]
+)
 def test_nothing_below_waits_or_writes_logs(name: str) -> None:
     """Threads and logging are the business of what runs."""
     assert not {module.partition(".")[0] for module in imports_of(name)} & {"threading", "logging", "concurrent"}
@@ -153,13 +164,25 @@ def run_python(*arguments: str) -> str:
     ).stdout
 
 
-@pytest.mark.parametrize("name", ["crm_domain", "crm_domain.laws", "crm_domain.command_log"])
+@pytest.mark.parametrize(
+    "name", ["crm_domain", "crm_domain.laws", "crm_domain.command_log", "crm_domain.simulation", *COMPILING]
+)
 def test_importing_the_domain_brings_in_no_one_else(name: str) -> None:
     """Of the packages that are installed: attrs."""
     loaded = json.loads(run_python("-c", f"import {name}, json, sys; print(json.dumps(sorted(sys.modules)))"))
     packages = {module.partition(".")[0] for module in loaded}
     assert "attrs" in packages
-    assert not packages & {"hypothesis", "cattrs", "click", "numpy", "tabulate", "sqlite_utils", "pytest", "sqlite3"}
+    assert not packages & {
+        "hypothesis",
+        "cattrs",
+        "click",
+        "numba",
+        "numpy",
+        "tabulate",
+        "sqlite_utils",
+        "pytest",
+        "sqlite3",
+    }
 
 
 # --- what is public -------------------------------------------------------------------------
