@@ -66,6 +66,9 @@ def machine() -> Machine:
     def work(typecode: str, values: Iterable[Any]) -> Column:
         return np.array(values, types[typecode])
 
+    def zeros(length: int) -> Column:
+        return np.zeros(length, np.int64)
+
     def join(typecode: str, columns: list[Column]) -> Column:
         return np.concatenate([np.empty(0, types[typecode]), *columns])
 
@@ -73,7 +76,9 @@ def machine() -> Machine:
         record = [(name, np.dtype(type(value))) for name, value in given._asdict().items()]
         return np.array([tuple(given)], record)[0]
 
-    return Machine(run=compiled, work=work, column=work, join=join, word=np.uint64, settings=read, users_at_once=4_096)
+    return Machine(
+        run=compiled, work=work, zeros=zeros, column=work, join=join, word=np.uint64, settings=read, users_at_once=4_096
+    )
 
 
 def compiled_run() -> Callable[..., tuple[int, int, int]]:

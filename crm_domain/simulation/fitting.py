@@ -267,7 +267,7 @@ class _Fitting:
         """Fit the weights of the days of the week, and of the hours of the day where they are known."""
         until = self.histories.until
         users = [user for user in self.histories.users if user.arrived < until]
-        times = [at for user in users for at in user.times(kinds)]
+        times = [at for user in users for at in user.times(kinds) if at <= until]
         if len(times) < RHYTHM_MIN or until - self.histories.start < _WEEK:
             self.note(f"The rhythm is not fitted: that takes a week and {RHYTHM_MIN} events.")
             return
@@ -301,7 +301,7 @@ class _Fitting:
         """Fit how often the sync function sees CRM users again."""
         crm, until = self.histories.of("crm"), self.histories.until
         if crm:
-            count = sum(len(user.moments.get("resyncs", ())) for user in crm)
+            count = sum(at <= until for user in crm for at in user.moments.get("resyncs", ()))
             exposure = math.fsum(until - user.arrived for user in crm)
             self.add(rate("resyncs_per_day", count, exposure, counted(count, "re-sync")))
 

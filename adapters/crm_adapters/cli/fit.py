@@ -123,7 +123,10 @@ def _named(columns: Sequence[str]) -> dict[str, str]:
 
 
 def _moment(text: str) -> float:
-    return day_of(time_of(text, Path("--until"), 1))
+    try:
+        return day_of(time_of(text, Path(), 1))
+    except DataError as error:
+        raise click.UsageError(f"--until: {error.problem}") from None
 
 
 def _shown(fitted: Fit) -> str:

@@ -214,7 +214,7 @@ def _scenario(file: Any, users: int | None, days: int | None, settings: Sequence
 
 
 def _loaded(file: Any) -> Scenario:
-    if file.name == "<stdin>":
+    if getattr(file, "name", "<stdin>") == "<stdin>":
         return loads(decoded_scenario(file.read(), "<stdin>"), name="<stdin>")
     return load(file.name)
 

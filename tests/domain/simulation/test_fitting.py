@@ -173,6 +173,21 @@ def test_users_who_are_alike_are_found_to_be() -> None:
     assert values["churn.per_day"].value < 0.001
 
 
+def test_what_was_behind_the_end_does_not_count() -> None:
+    """A fit until a moment is that of data that ends there."""
+    data = histories_of(attrs.evolve(SCENARIO, days=30, crm_users=30, regular_users=0), seed=7)
+    early = attrs.evolve(data, until=data.until - 15)
+    cut = [
+        attrs.evolve(
+            user,
+            moments={kind: [at for at in times if at <= early.until] for kind, times in user.moments.items()},
+            credits=[(at, change) for at, change in user.credits if at <= early.until],
+        )
+        for user in data.users
+    ]
+    assert fit(early).estimates == fit(attrs.evolve(early, users=cut)).estimates
+
+
 def test_real_dates_can_be_kept() -> None:
     data = histories_of(attrs.evolve(SCENARIO, days=30, crm_users=40, regular_users=3), seed=3)
     scenario = fit(data, dates=True).scenario
