@@ -21,6 +21,7 @@ from crm_domain import commands as c
 from crm_domain.command_log import LogLine, Request, id_named
 from crm_domain.ids import SERVICE
 from crm_domain.reads import GetDashboard
+from crm_domain.rules import CreditPolicy
 
 from ..histories import Lines
 from ..people import AMY, BOB, JOB_REQUESTS, RECORDINGS, RESUMES, Person
@@ -110,3 +111,15 @@ HOLES: Final[dict[str, Lines]] = {
     }.items()
 }
 """The sequence of every safeguard that shows in Python, by its name, in their order."""
+
+_FREE_CREDITS_MAX: Final = 12
+"""So many are spent; a policy that gives more is left to other ways of bringing a balance down."""
+
+
+def last_credit(policy: CreditPolicy) -> Lines:
+    """Return the sequence that spends all free credits, and asks for one recording more.
+
+    Where a balance can be set, walks come by its last credit often; where it can only be spent, hardly ever.
+    """
+    recordings = min(policy.initial_credits, _FREE_CREDITS_MAX) + 1
+    return Lines((_synced(AMY), *(_by(AMY, c.CreateRecording(**_own(AMY))) for _ in range(recordings))))

@@ -1,6 +1,6 @@
 """How is a sequence found on which a backend does not do what the rules say?
 
-First the shortest sequence of every known hole is tried. Then random walks are asked of the
+First the shortest sequence of every known hole is tried, and the last credit. Then random walks are asked of the
 backend and of the model, which predicts every outcome and all that anybody sees. Where the two
 part, the laws say what is broken, the walk is made as short as it gets, and goes on without that
 line. What a backend turned out to lack, the model then does without, too: so that one hole does not
@@ -32,7 +32,7 @@ from ..histories import Lines, overlapping_groups
 from ..people import AMY, BOB, LABELS
 from ..requests.themes import BEGINNING
 from ..requests.walks import walk
-from .holes import HOLES
+from .holes import HOLES, last_credit
 from .reports import Finding
 from .shrinking import shortened
 
@@ -75,10 +75,11 @@ class Search:
         return Capabilities.of(self.backend)
 
     def known_holes(self) -> None:
-        """Try the shortest sequence of every known hole."""
+        """Try the shortest sequence of every known hole, and to spend one credit more than is free."""
         for safeguard, lines in HOLES.items():
             if safeguard in self.rules.safeguards:
                 self._try_hole(lines)
+        self.ask(last_credit(self.rules.credit_policy))
 
     def _try_hole(self, lines: Lines) -> None:
         """Try a sequence, and again as long as another safeguard turned out to be missing on its way."""
@@ -119,7 +120,7 @@ class Search:
         asked, number = self._first(understood(lines, self.backend))
         rest = asked
         for _ in range(_PARTINGS_MAX):
-            if number is None:
+            if not number:  # none, or before anything was asked
                 break
             rest, number = self._first(self._judge_where(rest, number))
         return asked
@@ -156,9 +157,7 @@ class Search:
         lockstep = self._lockstep
         parting = lockstep.parting(lines[: lockstep.place(lines, number)])
         if parting is None:
-            if self._is_new(_NOT_AGAIN):
-                violation = Violation(AGREES_WITH_MODEL, _NOT_AGAIN)
-                self._note(Finding(lines=Lines(lines[:number]), text=_NOT_AGAIN, violations=(violation,)))
+            self._note_once(Lines(lines[:number]))
             return Lines()
         if self._is_new(_looks_like(parting), _SAME_MAX) and not self._keeps_after_all(parting):
             self._judge(parting)
@@ -213,6 +212,12 @@ class Search:
         if found.laws == {AGREES_WITH_MODEL.name}:  # perhaps it is somebody else's doing
             self._compare_twins(shortest.lines)
 
+    def _note_once(self, lines: Lines) -> None:
+        """Note that a difference did not come again; what does not repeat itself does so in many ways."""
+        if self._is_new(_NOT_AGAIN):
+            violation = Violation(AGREES_WITH_MODEL, _NOT_AGAIN)
+            self._note(Finding(lines=lines, text=_NOT_AGAIN, violations=(violation,)))
+
     def _note(self, finding: Finding, sent: tuple[str, ...] | None = None) -> None:
         """Note what was found, with what the backend sends for these lines alone, if it tells that."""
         sent = self._sent_for(finding.lines) if sent is None else sent
@@ -235,7 +240,10 @@ class Search:
             if law not in self._met and self._differs_against_rules(differences, lines):
                 self._met[law] = 1
                 short = shortened(lines, partial(self._differs_against_rules, differences))
-                found = next(differences(self.backend, short))
+                found = next(differences(self.backend, short), None)
+                if found is None:
+                    self._note_once(short)
+                    continue
                 violation = Violation(law_named(law), found.text)
                 self._note(Finding(lines=Lines((*short, *found.shows)), text=found.text, violations=(violation,)))
 
