@@ -121,18 +121,6 @@ grant {{ access.privileges(role, tables["digital_resume_by_crm"], rules) }} on p
 
 -- Credits ----------------------------------------------------------------------------------------
 
--- What the ledger calls a recording's consumption: its id, its table's name before it unless it is
--- a CRM user's, and a number behind it if another recording had that id and was deleted.
-create or replace function public.crm_consumption_id(p_kind text, p_recording_id uuid) returns text
-language sql stable{{ pinned }}
-as $$
-  select p_kind || p_recording_id || case when n = 0 then '' else '/' || n + 1 end
-    from (select count(*) as n from {{ public }}credit_consumptions c
-           where c.recording_id = p_recording_id
-             and c.id like p_kind || p_recording_id || '%') earlier
-$$;
-{{ m.callable_by("crm_consumption_id(text, uuid)", "", rules) }}
-
 -- Enters a grant, and with it the trigger below raises the balance.
 create or replace function public.crm_grant(
   p_user_id uuid, p_source text, p_credits bigint, p_email text, p_payment_id uuid

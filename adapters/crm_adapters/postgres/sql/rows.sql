@@ -22,8 +22,9 @@ raise exception using errcode = '23514', message = '{{ t }}.{{ column }} {{ reas
 
 -- {{ name }}
 {% if rules.one_email and "email" in t.by_name %}
+-- Printable ASCII without capitals and spaces is its own normal form.
 create or replace trigger crm_c_normal_email before insert on {{ on }}
-  for each row execute function public.crm_normalise_email();
+  for each row when (new.email collate "C" !~ '^[!-@[-~]+$') execute function public.crm_normalise_email();
 {% endif %}
 {% if "updated_at" in t.by_name %}
 create or replace trigger crm_a_updated_at_given before update of updated_at on {{ on }}
