@@ -59,6 +59,7 @@ def hunt(defect: Defect, *, seed: int = 0, seconds: float | None = None) -> Hunt
     with defect.planted() as backend:
         search = Search(backend, defect.rules)
         search.known_holes()
+        search.probes()
         started = time.monotonic()
         for n in range(WALKS_MAX) if seconds is None else count():
             if _named(search, defect.law) or (seconds is not None and time.monotonic() - started > seconds):
