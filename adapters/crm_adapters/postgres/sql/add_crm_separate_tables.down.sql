@@ -10,6 +10,7 @@ drop function if exists public.track_view(text);
 drop table if exists {{ declared.qualified(t) }};
 drop function if exists public.{{ declared.prefix(t) }}_fixed();
 drop function if exists public.{{ declared.prefix(t) }}_deletable();
+drop function if exists public.{{ declared.prefix(t) }}_reference();
 --@ endfor
 drop function if exists public.crm_resume_stats();
 drop function if exists public.crm_recording_stats();
