@@ -84,6 +84,18 @@ $$;
 -- {{ t.purpose }}
 {{ m.table(t, rules, declared) }}
 --@ endfor
+--@ if rules.active_only and not rules.tracking_read_only
+
+-- Whether who asks has not been deactivated.
+create or replace function public.crm_is_active() returns boolean
+language sql stable security definer{{ pinned }}
+as $$
+  select not exists (
+    select from {{ public }}digital_resume_by_crm d where d.user_id = auth.uid() and not d.is_active
+  )
+$$;
+{{ m.callable_by("crm_is_active()", "authenticated", rules) }}
+--@ endif
 
 -- Who may do what: nobody but those who are named, and users to their own rows.
 --@ for t in first_tables
