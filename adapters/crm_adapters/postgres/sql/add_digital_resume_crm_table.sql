@@ -64,7 +64,7 @@ as $$
     when p_email ~ '@$' then 'it has no domain after the @'
   end
 $$;
-{{ m.callable_by("crm_email_fault(text)", "service_role", rules) }}
+{{ m.callable_by("crm_email_fault(text)", "service_role" if rules.tracking_read_only else "authenticated, service_role", rules) }}
 
 -- Whoever stores a row under an address, stores it under its normal form.
 create or replace function public.crm_normalise_email() returns trigger
