@@ -276,6 +276,14 @@ def test_the_wheel_is_typed_and_complete(wheel: list[str]) -> None:
     assert not [name for name in wheel if "/test_" in name or "conftest" in name or name.endswith(".pyc")]
 
 
+def test_the_wheel_has_what_is_no_module(wheel: list[str]) -> None:
+    """Templates of SQL, the sample log and whatever else the adapters read from beside their modules."""
+    files = {path for path in (ROOT / "adapters").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    others = {str(path.relative_to(ROOT / "adapters")) for path in files if path.suffix != ".py"}
+    assert "crm_adapters/postgres/sql/add_digital_resume_crm_table.sql" in others
+    assert others <= set(wheel)
+
+
 def test_the_command_line_that_is_declared_is_there(wheel: list[str]) -> None:
     """The script of the project names a function that can be imported."""
     assert any(name.endswith("/entry_points.txt") for name in wheel)
