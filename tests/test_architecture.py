@@ -162,6 +162,23 @@ def test_importing_the_domain_brings_in_no_one_else(name: str) -> None:
     assert not packages & {"hypothesis", "cattrs", "click", "numpy", "tabulate", "sqlite_utils", "pytest", "sqlite3"}
 
 
+ONLY_WITH_POSTGRES: Final = {"psycopg", "jinja2"}
+"""What the extra ``postgres`` brings along."""
+
+
+def test_only_postgres_needs_what_its_extra_brings() -> None:
+    """The other adapters can be used without it: they import nothing of it, and its package only where it is used."""
+    for path in sorted((ROOT / "adapters").rglob("*.py")):
+        if "postgres" in path.relative_to(ROOT).parts:
+            continue
+        for node in tree_of(path).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                assert name.partition(".")[0] not in ONLY_WITH_POSTGRES, path
+                assert not name.startswith("crm_adapters.postgres"), path
+
+
 # --- what is public -------------------------------------------------------------------------
 
 

@@ -124,7 +124,7 @@ GRANTS: Final = (
     schema_defect(
         "own_mirror_is_updated",
         "Users may update their own row of the main table.",
-        _MIRROR,
+        _MODEL,
         Sql('grant update on public."digital_resume_by_CRM", public.digital_resume_by_crm to authenticated'),
         Sql(f"create policy own on public.digital_resume_by_crm for update to authenticated using ({_OWN})"),
     ),

@@ -79,6 +79,14 @@ def test_a_reset_begins_anew(backend: PostgresBackend) -> None:
         assert backend.select(SERVICE, "profiles", {}) == []
 
 
+def test_a_reset_by_an_ordinary_login(backend: PostgresBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that may not switch triggers off truncates each time."""
+    assert not backend._tries("set session_replication_role = nonsense")
+    monkeypatch.setattr(backend, "_may_replicate", False)
+    backend.reset()
+    assert backend.select(SERVICE, "profiles", {}) == []
+
+
 # --- commands and reads -------------------------------------------------------------------------
 
 
