@@ -185,6 +185,23 @@ def test_importing_the_domain_brings_in_no_one_else(name: str) -> None:
     }
 
 
+ONLY_WITH_POSTGRES: Final = {"psycopg", "jinja2"}
+"""What the extra ``postgres`` brings along."""
+
+
+def test_only_postgres_needs_what_its_extra_brings() -> None:
+    """The other adapters can be used without it: they import nothing of it, and its package only where it is used."""
+    for path in sorted((ROOT / "adapters").rglob("*.py")):
+        if "postgres" in path.relative_to(ROOT).parts:
+            continue
+        for node in tree_of(path).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                assert name.partition(".")[0] not in ONLY_WITH_POSTGRES, path
+                assert not name.startswith("crm_adapters.postgres"), path
+
+
 # --- what is public -------------------------------------------------------------------------
 
 
@@ -297,6 +314,14 @@ def test_the_wheel_is_typed_and_complete(wheel: list[str]) -> None:
     in_domain = {str(path.relative_to(ROOT)) for path in MODULES.values()}
     assert in_domain == {name for name in wheel if name.startswith("crm_domain/") and name.endswith(".py")}
     assert not [name for name in wheel if "/test_" in name or "conftest" in name or name.endswith(".pyc")]
+
+
+def test_the_wheel_has_what_is_no_module(wheel: list[str]) -> None:
+    """Templates of SQL, the sample log and whatever else the adapters read from beside their modules."""
+    files = {path for path in (ROOT / "adapters").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    others = {str(path.relative_to(ROOT / "adapters")) for path in files if path.suffix != ".py"}
+    assert "crm_adapters/postgres/sql/add_digital_resume_crm_table.sql" in others
+    assert others <= set(wheel)
 
 
 def test_the_command_line_that_is_declared_is_there(wheel: list[str]) -> None:

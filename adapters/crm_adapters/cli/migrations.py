@@ -49,7 +49,7 @@ def migrations(*, rules: Rules, plain: bool, down: bool, out: Path | None) -> No
 def _files(rules: Rules, *, plain: bool, down: bool) -> list[tuple[str, str]]:
     """Return what there is to run, in order: the name of each file, and its SQL."""
     try:
-        from crm_adapters import postgres  # noqa: PLC0415 - an extra
+        import crm_adapters.postgres as postgres  # noqa: PLC0415, PLR0402 - an extra, whose absence raises ImportError
     except ImportError as error:
         raise click.ClickException(
             f"The package {error.name} is not installed: pip install 'crm-domain[postgres]'"

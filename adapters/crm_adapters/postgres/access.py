@@ -11,7 +11,7 @@ from typing import Any, Final
 from crm_domain.errors import PermissionDenied
 from crm_domain.ids import SERVICE, Principal, user
 from crm_domain.isolation import Verb, refuse_role
-from crm_domain.rows import IDEMPOTENCY_KEYS, REGULAR_TABLES
+from crm_domain.rows import CRM_USERS, IDEMPOTENCY_KEYS, REGULAR_TABLES
 from crm_domain.rules import Rules
 from crm_domain.schema import Table
 
@@ -76,6 +76,8 @@ def writer_conditions(table: Table[Any], rules: Rules) -> Iterator[str]:
     account = f"public.digital_resume_by_crm account where account.user_id = {ME}"
     if rules.separate_populations and table in REGULAR_TABLES:
         yield f"not exists (select from {account})"
+    elif rules.active_only and table is CRM_USERS:
+        yield "(select public.crm_is_active())"  # a table's policy cannot look into the table itself
     elif rules.active_only:
         yield f"not exists (select from {account} and not account.is_active)"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import psycopg
@@ -193,10 +194,9 @@ def _relation(connection: psycopg.Connection[Any], table: Table[Any], operations
     else:
         candidates = [f"public.{name(n)}" for n in dict.fromkeys((table.name, table.name.lower()))]
     for candidate in candidates:
-        try:
+        columns: list[Any] = []
+        with suppress(psycopg.Error):  # before 16, what is no name is an error
             columns = connection.execute(_COLUMNS, [candidate]).fetchall()
-        except psycopg.Error as error:
-            raise BadOperations(f"tables: {candidate!r} is no name of a table: {error.diag.message_primary}.") from None
         if columns:
             return Relation(table, candidate, frozenset(n for (n,) in columns), operations.columns.get(table.name, {}))
     if table.name in operations.tables:

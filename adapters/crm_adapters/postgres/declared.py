@@ -82,6 +82,11 @@ def paired(table: Table[Any]) -> bool:
     return table is not CRM_USERS and all(name in table.by_name and table.by_name[name].owner for name in _PAIRED)
 
 
+def owners_stay(rules: Rules) -> bool:
+    """Tell whether every row has an owner, and always the same."""
+    return rules.valid_values and rules.immutable_owner
+
+
 def literal(value: Atom) -> str:
     """Return a declared value as SQL.
 
@@ -131,12 +136,12 @@ def _composites(table: Table[Any], rules: Rules) -> Iterator[tuple[str, str]]:
     name = folded(table)
     if table is CRM_USERS and rules.owner_pair:
         yield f"{name}_email_user_id_key", "unique (email, user_id)"
-    if name.endswith("job_requests") and rules.same_owner_reference:
+    if name.endswith("job_requests") and rules.same_owner_reference and owners_stay(rules):
         yield f"{name}_id_user_id_key", "unique (id, user_id)"
     if paired(table) and rules.owner_pair and rules.immutable_owner:
         target = _target(CRM_USERS.name, "email, user_id")
         yield f"{name}_owner_pair_fkey", f"foreign key (email, user_id) references {target}"
-    if "job_request_id" in table.by_name and rules.same_owner_reference:
+    if "job_request_id" in table.by_name and rules.same_owner_reference and owners_stay(rules):
         parent = table.by_name["job_request_id"].references
         assert parent is not None
         target = _target(parent[0], "id, user_id")
@@ -145,7 +150,7 @@ def _composites(table: Table[Any], rules: Rules) -> Iterator[tuple[str, str]]:
 
 def _implied(table: Table[Any], column: Column, rules: Rules) -> bool:
     """Tell whether a composite key refers to at least as much, where none of its columns can be NULL."""
-    if not (rules.valid_values and rules.immutable_owner):
+    if not owners_stay(rules):
         return False
     if column.name == "job_request_id":
         return rules.same_owner_reference

@@ -215,11 +215,19 @@ def _left_open(backend: Tried) -> str:
     roles = backend.catalog.operations.roles
     texts = []
     if unpinned := [row["name"] for row in backend.look_up(_UNPINNED)]:
-        texts.append(f"SECURITY DEFINER without a pinned search_path: {', '.join(unpinned)}")
+        texts.append(f"SECURITY DEFINER without a pinned search_path: {_some(unpinned)}")
     if open_ := [row["name"] for row in backend.look_up(_EXECUTABLE.format(anon=literal(roles.anon)))]:
-        texts.append(f"{roles.anon} may EXECUTE what runs with its owner's rights: {', '.join(open_)}")
+        texts.append(f"{roles.anon} may EXECUTE what runs with its owner's rights: {_some(open_)}")
     return "; ".join(texts)
 
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first of some names; the statement that finds them all is told."""
+    more = len(names) - _NAMED_MAX
+    return ", ".join(names[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
+
+
+_NAMED_MAX: Final = 4
 
 _DEFINERS: Final = """
 select p.oid::pg_catalog.regproc::text as name from pg_catalog.pg_proc p

@@ -69,9 +69,15 @@ class Scratch:
         self._admin = _administering(dsn)
         try:
             self._make()
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error, psycopg.Error):
+                raise PostgresError(told(error)) from None
             raise
+
+    @property
+    def _drop(self) -> sql.Composed:
+        return sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(self.name))
 
     def _make(self) -> None:
         _sweep(self._admin)
@@ -80,44 +86,53 @@ class Scratch:
         self._admin.execute(sql.SQL("comment on database {} is {}").format(sql.Identifier(self.name), _MARK))
         for (setting,) in self._settings:
             key, _, value = setting.partition("=")
-            self._admin.execute(
-                sql.SQL("alter database {} set {} to {}").format(sql.Identifier(self.name), sql.SQL(key), value)
-            )
+            self._admin.execute("select set_config(%s, %s, false)", [key, value])
+            alter = sql.SQL("alter database {} set {} from current; reset {}")
+            self._admin.execute(alter.format(sql.Identifier(self.name), sql.SQL(key), sql.SQL(key)))
         with _connected(self.conninfo) as ours:
             if self._has_rows:
                 _empty(ours, self.catalog)
             self.tables = _empty_tables(ours)
 
     def _copy(self) -> None:
-        """Copy the structure: as the server does it, or where others are connected, as pg_dump tells it."""
-        make = sql.SQL("create database {} template {}").format(sql.Identifier(self.name), sql.Identifier(self.source))
-        if not self._has_rows or shutil.which("pg_dump") is None:
+        """Copy the structure: as the server does it, or as pg_dump tells it, which is first asked where there are rows."""
+        ways = (self._dump, self._take_as_template) if self._has_rows else (self._take_as_template, self._dump)
+        try:
+            ways[0]()
+        except PostgresError as first:
             try:
-                self._admin.execute(make)
-            except psycopg.errors.ObjectInUse:
-                if shutil.which("pg_dump") is None:
-                    raise PostgresError(
-                        "others are connected to it, so that the server cannot copy it, and pg_dump, which could, is "
-                        "not installed: install it, or end the other connections."
-                    ) from None
-            except psycopg.Error as error:
-                raise PostgresError(f"no scratch database can be made beside it: {told(error)}") from None
-            else:
-                return
-        self._dump()
+                ways[1]()
+            except PostgresError as second:
+                raise PostgresError(f"it cannot be copied: {first}, and {second}.") from None
+
+    def _take_as_template(self) -> None:
+        make = sql.SQL("create database {} template {}").format(sql.Identifier(self.name), sql.Identifier(self.source))
+        try:
+            self._admin.execute(make)
+        except psycopg.errors.ObjectInUse:
+            raise PostgresError("the server does not while others are connected to it") from None
+        except psycopg.Error as error:
+            raise PostgresError(f"the server says: {told(error)}") from None
 
     def _dump(self) -> None:
+        if shutil.which("pg_dump") is None:
+            raise PostgresError("pg_dump, which could, is not installed")
         parameters = conninfo_to_dict(self._dsn)
         environment = {**os.environ, "PGPASSWORD": str(parameters.pop("password", os.environ.get("PGPASSWORD", "")))}
         command = ["pg_dump", "--schema-only", f"--dbname={make_conninfo('', **parameters)}"]
         done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)  # noqa: S603
         if done.returncode:
-            raise PostgresError(f"pg_dump could not copy it: {done.stderr.strip().splitlines()[0]}")
+            raise PostgresError(f"pg_dump says: {' '.join(done.stderr.split())}")
         script = "\n".join(line for line in done.stdout.splitlines() if not line.startswith("\\"))
-        self._admin.execute(sql.SQL("create database {} template template0").format(sql.Identifier(self.name)))
-        with _connected(self.conninfo) as ours:
-            ours.execute("drop schema public cascade") if "CREATE SCHEMA public" in script else None
-            ours.execute(script)
+        try:
+            self._admin.execute(sql.SQL("create database {} template template0").format(sql.Identifier(self.name)))
+            with _connected(self.conninfo) as ours:
+                if "CREATE SCHEMA public" in script:
+                    ours.execute("drop schema public")
+                ours.execute(script)
+        except psycopg.Error as error:
+            self._admin.execute(self._drop)
+            raise PostgresError(f"what pg_dump wrote cannot be read: {told(error)}") from None
 
     def close(self) -> None:
         """Drop the copy; a server that went away is waited for.
@@ -125,13 +140,12 @@ class Scratch:
         Raises:
             ServerLost: It did not come back; whoever checks there next, drops the copy.
         """
-        drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(self.name))
         give_up = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
                 if self._admin.closed:
                     self._admin = _administering(self._dsn)
-                self._admin.execute(drop)
+                self._admin.execute(self._drop)
                 self._admin.close()
             except (psycopg.Error, PostgresError):
                 if time.monotonic() > give_up:
@@ -242,7 +256,9 @@ def _with_rows(connection: psycopg.Connection[Any], catalog: Catalog) -> list[st
 
 def _empty(connection: psycopg.Connection[Any], catalog: Catalog) -> None:
     """Take away the rows that the server copied along."""
-    names = {relation.sql for relation in catalog.relations.values()} | {f"public.{n.lower()}" for n in TABLES}
+    names = {relation.sql for relation in catalog.relations.values()} | {
+        f"public.{n.lower()}" for n in TABLES if "." not in n
+    }
     tables = [name for (name,) in connection.execute(_AMONG, [list(names)])]
     connection.execute(f"truncate {', '.join(tables)} cascade")
 

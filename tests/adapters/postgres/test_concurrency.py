@@ -107,22 +107,33 @@ def _two_at_once(connection: psycopg.Connection[Any], *names: str) -> None:
     connection.execute(f"insert into crm_recordings (email, user_id) values {rows}", given)
 
 
-def test_statements_take_accounts_in_one_order(database: Database) -> None:
-    """Each of eight clients stores rows of two accounts, half of them the other way round: nobody deadlocks."""
+def _in_both_orders(database: Database, rounds: int) -> dict[str, int]:
+    """Let eight clients store rows of two accounts, half of them the other way round."""
     database.sync("amy", "bob")
-    rounds = ROUNDS * 10
     for name in ("amy", "bob"):
         database.balance(name, 8 * rounds)
 
     def several(client: Database, number: int) -> None:
+        client.sql("set deadlock_timeout = '50ms'")
         for _ in range(rounds):
             with client.asking(SERVICE) as connection:
                 _two_at_once(connection, *(("amy", "bob") if number % 2 else ("bob", "amy")))
 
     with clients(database.dsn, 8) as crowd:
-        assert kinds(at_once(crowd, several)) == {"accepted": 8}
+        return kinds(at_once(crowd, several))
+
+
+def test_statements_take_accounts_in_one_order(database: Database) -> None:
+    """Whichever row comes first in a statement: nobody waits for somebody who waits for them."""
+    assert _in_both_orders(database, ROUNDS * 10) == {"accepted": 8}
     assert (database.balance_of("amy"), database.balance_of("bob")) == (0, 0)
     assert broken_laws(database) == {}
+
+
+@of_the_seed
+def test_seed_takes_accounts_in_the_order_of_rows(database: Database) -> None:
+    """A trigger for each row locks one account after the other: of eight clients, some are told of a deadlock."""
+    assert _in_both_orders(database, 100)["40P01"] > 0
 
 
 # --- retries ----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 -- Takes add_crm_separate_tables.sql back, with all rows of the tables that it made.
 begin;
+set local client_min_messages = 'warning';
 set local lock_timeout = '10s';
 set local statement_timeout = '5min';
 drop function if exists public.get_crm_dashboard_data(text);
@@ -10,6 +11,7 @@ drop function if exists public.track_view(text);
 drop table if exists {{ declared.qualified(t) }};
 drop function if exists public.{{ declared.prefix(t) }}_fixed();
 drop function if exists public.{{ declared.prefix(t) }}_deletable();
+drop function if exists public.{{ declared.prefix(t) }}_reference();
 --@ endfor
 drop function if exists public.crm_resume_stats();
 drop function if exists public.crm_recording_stats();

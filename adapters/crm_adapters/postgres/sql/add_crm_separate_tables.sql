@@ -3,6 +3,7 @@
 -- Creates separate data tables for CRM users ("Migration Order", 2).
 -- Rules: {{ reading }}. Made by crm-domain; run it again and nothing changes.
 begin;
+set local client_min_messages = 'warning';
 set local lock_timeout = '10s';
 set local statement_timeout = '5min';
 
@@ -66,22 +67,20 @@ create or replace trigger {{ name }} after insert on public.{{ table }}
      ("track_view", "total_views = s.total_views + 1", "views"),
      ("track_login", "last_login_date = now()", "logins"),
   )
-create or replace function public.{{ name }}(p_email text) returns bigint
+create or replace function public.{{ name }}(p_email text) returns integer
 language plpgsql security definer{{ pinned }}
 as $$
-declare
-  v_user_id uuid;
 begin
 {{ m.service_only("track " ~ what, rules) }}
   update {{ public }}crm_dashboard_stats s set {{ change }}, updated_at = now()
    where s.email = {{ public ~ "crm_normal_email(p_email)" if rules.one_email else "p_email" }};
-  return found::int;
+  return found::integer;
 end
 $$;
 {{ m.callable_by(name ~ "(text)", "service_role", rules) }}
 
 --@ endfor
-create or replace function public.track_time(p_email text, p_seconds bigint) returns bigint
+create or replace function public.track_time(p_email text, p_seconds bigint) returns integer
 language plpgsql security definer{{ pinned }}
 as $$
 begin
@@ -92,7 +91,7 @@ begin
   update {{ public }}crm_dashboard_stats s
      set total_time_spent = s.total_time_spent + coalesce(p_seconds, 0), updated_at = now()
    where s.email = {{ public ~ "crm_normal_email(p_email)" if rules.one_email else "p_email" }};
-  return found::int;
+  return found::integer;
 exception
   when numeric_value_out_of_range then
     {{ m.refuse("23514", "p_seconds is %s: the total would not fit 64 bits", "crm_dashboard_stats", "total_time_spent", args="p_seconds") }}

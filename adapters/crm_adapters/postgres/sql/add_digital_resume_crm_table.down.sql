@@ -1,5 +1,6 @@
 -- Takes add_digital_resume_crm_table.sql back, with all rows of the tables that it made.
 begin;
+set local client_min_messages = 'warning';
 set local lock_timeout = '10s';
 set local statement_timeout = '5min';
 drop function if exists public.account_version(uuid);
@@ -20,12 +21,13 @@ drop policy if exists "{{ title }}" on {{ declared.qualified(t) }};
 drop table if exists {{ declared.qualified(t) }};
 drop function if exists public.{{ declared.prefix(t) }}_fixed();
 drop function if exists public.{{ declared.prefix(t) }}_deletable();
+drop function if exists public.{{ declared.prefix(t) }}_reference();
 --@ endfor
 --@ for function in (
-     "crm_refuse_address(text)", "crm_refuse_population()", "crm_count_events()", "crm_updated_at_now()",
+     "crm_refuse_address(text)", "crm_is_active()", "crm_refuse_pair()", "crm_refuse_population()", "crm_count_events()", "crm_updated_at_now()",
      "crm_updated_at_given()", "crm_regular_recording_status()", "crm_recording_status()", "crm_refuse_unpaid()",
      "crm_charge_regular()", "crm_charge()", "crm_lone_mirror()", "crm_credit_sync()", "crm_adjust_balance()",
-     "crm_credit_grant()", "crm_grant(uuid, text, bigint, text, uuid)", "crm_consumption_id(text, uuid)",
+     "crm_credit_grant()", "crm_grant(uuid, text, bigint, text, uuid)",
      "crm_normalise_email()", "crm_email_fault(text)", "crm_normal_email(text)", "crm_folded(text)", "crm_spaces()",
   )
 drop function if exists public.{{ function }};

@@ -6,6 +6,7 @@
 -- What refuses a write comes in PostgreSQL's own order, which is the specified one: privilege, row
 -- policy, missing value, check, uniqueness, reference, and last, in AFTER triggers, credits.
 begin;
+set local client_min_messages = 'warning';
 set local lock_timeout = '10s';
 set local statement_timeout = '5min';
 
@@ -64,7 +65,7 @@ as $$
     when p_email ~ '@$' then 'it has no domain after the @'
   end
 $$;
-{{ m.callable_by("crm_email_fault(text)", "service_role", rules) }}
+{{ m.callable_by("crm_email_fault(text)", "service_role" if rules.tracking_read_only else "authenticated, service_role", rules) }}
 
 -- Whoever stores a row under an address, stores it under its normal form.
 create or replace function public.crm_normalise_email() returns trigger
@@ -84,6 +85,18 @@ $$;
 -- {{ t.purpose }}
 {{ m.table(t, rules, declared) }}
 --@ endfor
+--@ if rules.active_only and not rules.tracking_read_only
+
+-- Whether who asks has not been deactivated.
+create or replace function public.crm_is_active() returns boolean
+language sql stable security definer{{ pinned }}
+as $$
+  select not exists (
+    select from {{ public }}digital_resume_by_crm d where d.user_id = auth.uid() and not d.is_active
+  )
+$$;
+{{ m.callable_by("crm_is_active()", "authenticated", rules) }}
+--@ endif
 
 -- Who may do what: nobody but those who are named, and users to their own rows.
 --@ for t in first_tables
@@ -120,18 +133,6 @@ grant {{ access.privileges(role, tables["digital_resume_by_crm"], rules) }} on p
 --@ endfor
 
 -- Credits ----------------------------------------------------------------------------------------
-
--- What the ledger calls a recording's consumption: its id, its table's name before it unless it is
--- a CRM user's, and a number behind it if another recording had that id and was deleted.
-create or replace function public.crm_consumption_id(p_kind text, p_recording_id uuid) returns text
-language sql stable{{ pinned }}
-as $$
-  select p_kind || p_recording_id || case when n = 0 then '' else '/' || n + 1 end
-    from (select count(*) as n from {{ public }}credit_consumptions c
-           where c.recording_id = p_recording_id
-             and c.id like p_kind || p_recording_id || '%') earlier
-$$;
-{{ m.callable_by("crm_consumption_id(text, uuid)", "", rules) }}
 
 -- Enters a grant, and with it the trigger below raises the balance.
 create or replace function public.crm_grant(

@@ -45,7 +45,7 @@ begin
 end
 --@ else
 declare
-  v_unpaid text[] := coalesce(nullif(current_setting('crm.unpaid', true), ''), '{}');
+  v_unpaid text[] := coalesce(nullif(current_setting('crm.unpaid', true), '')::text[], '{}');
 --@ if not rules.atomic_consume
   v_balance bigint;
 --@ endif
@@ -81,7 +81,7 @@ create or replace function public.crm_refuse_unpaid() returns trigger
 language plpgsql{{ pinned }}
 as $$
 begin
-  if new.id::text = any (coalesce(nullif(current_setting('crm.unpaid', true), ''), '{}')::text[]) then
+  if new.id::text = any (coalesce(nullif(current_setting('crm.unpaid', true), '')::text[], '{}')) then
     {{ m.refuse("P0001", "The balance is 0 credits and a recording costs 1", "profiles", "credits_remaining",
                 "credits", "Pay for more, then try again.") }}
   end if;

@@ -61,8 +61,12 @@ create table if not exists {{ declared.qualified(t) }} (
      where g.remaining > 0 and g.user_id in (select paid.user_id from paid)
   ), entered as (
     insert into {{ public }}credit_consumptions (id, recording_id, user_id, grant_id, completed_at)
-    select {{ public }}crm_consumption_id('{{ kind }}', paid.id), paid.id, paid.user_id, open.id,
-           case when paid.status = 'completed' then now() end
+    -- Its id is the recording's{{ ", with its table's name before it" if kind }}; if another one had that id and was deleted, with a number behind it.
+    select '{{ kind }}' || paid.id || coalesce('/' || nullif(1 + (
+             select count(*) from {{ public }}credit_consumptions c
+              where c.recording_id = paid.id and c.id like '{{ kind }}' || paid.id || '%'
+           ), 1), ''),
+           paid.id, paid.user_id, open.id, case when paid.status = 'completed' then now() end
       from paid
       left join open on open.user_id = paid.user_id
        and paid.nth > open.upto - open.remaining and paid.nth <= open.upto

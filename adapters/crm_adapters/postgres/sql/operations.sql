@@ -30,8 +30,10 @@ declare
   v_email text := {{ public ~ "crm_normal_email(p_email)" if rules.one_email else "p_email" }};
   v_me uuid := auth.uid();
   v_user_id uuid;
-  v_balance bigint;
   v_known boolean;
+--@ if not rules.grant_once
+  v_balance bigint;
+--@ endif
 begin
 {{ m.service_only("provision CRM users", rules, but_users=not rules.tracking_read_only) }}
   if v_me is not null and p_user_id is distinct from v_me then
@@ -54,7 +56,11 @@ begin
     {{ m.refuse("42501", "new row violates row-level security policy for table \"digital_resume_by_crm\"", "digital_resume_by_crm", "user_id", "row_policy") }}
   end if;
   insert into {{ public }}profiles (user_id) values (v_user_id) on conflict do nothing;
+--@ if rules.grant_once
+  perform from {{ public }}profiles p where p.user_id = v_user_id for no key update;
+--@ else
   select p.credits_remaining into strict v_balance from {{ public }}profiles p where p.user_id = v_user_id for no key update;
+--@ endif
 
   -- The free credits.
   v_known := exists (select from {{ public }}digital_resume_by_crm d where d.email = v_email);
@@ -89,7 +95,7 @@ $$;
 
 -- What no account can have as its key.
 create or replace function public.crm_refuse_address(p_email text) returns void
-language plpgsql stable{{ pinned }}
+language plpgsql immutable{{ pinned }}
 as $$
 --@ if rules.one_email
 declare
@@ -116,8 +122,10 @@ create or replace function public.record_payment(
 language plpgsql security definer{{ pinned }}
 as $$
 #variable_conflict use_column
+--@ if rules.idempotent_payment
 declare
   v_known {{ public }}payments;
+--@ endif
 begin
 {{ m.service_only("record payments", rules) }}
   if p_user_id is null or p_amount is null or p_ref is null or p_id is null then

@@ -22,8 +22,9 @@ raise exception using errcode = '23514', message = '{{ t }}.{{ column }} {{ reas
 
 -- {{ name }}
 {% if rules.one_email and "email" in t.by_name %}
+-- Printable ASCII without capitals and spaces is its own normal form.
 create or replace trigger crm_c_normal_email before insert on {{ on }}
-  for each row execute function public.crm_normalise_email();
+  for each row when (new.email collate "C" !~ '^[!-@[-~]+$') execute function public.crm_normalise_email();
 {% endif %}
 {% if "updated_at" in t.by_name %}
 create or replace trigger crm_a_updated_at_given before update of updated_at on {{ on }}
@@ -107,6 +108,31 @@ create or replace trigger crm_refuse_population before insert on {{ on }}
     and new.{{ column }} is not null
     {% endfor %}
   ) execute function public.crm_refuse_population();
+{% endif %}
+{% if rules.owner_pair and not rules.immutable_owner and declared.paired(t) %}
+create or replace trigger crm_owner_pair after insert on {{ on }}
+  for each row execute function public.crm_refuse_pair();
+{% endif %}
+{% if recording and rules.same_owner_reference and not declared.owners_stay(rules) %}
+
+-- Where owners may change or be missing, a key of both columns would say something else.
+create or replace function public.{{ prefix }}_reference() returns trigger
+language plpgsql security definer{{ pinned }}
+as $$
+begin
+  if new.job_request_id is not null and not exists (
+    select from {{ public }}{{ name | replace("recordings", "job_requests") }} j
+     where j.id = new.job_request_id and j.user_id is not distinct from new.user_id
+  ) then
+    raise exception using errcode = '23503', table = '{{ name }}', column = 'job_request_id',
+      constraint = 'same_owner_reference', message = 'No such job request of this user';
+  end if;
+  return null;
+end
+$$;
+{{ m.callable_by(prefix ~ "_reference()", "", rules) }}
+create or replace trigger crm_a_reference after insert or update of job_request_id, user_id on {{ on }}
+  for each row execute function public.{{ prefix }}_reference();
 {% endif %}
 {% if recording %}
 {% set consume = "crm_recording_consume_credit" if name == "crm_recordings" else "regular_recording_consume_credit" %}

@@ -1,5 +1,6 @@
 -- What Supabase brings along and a plain PostgreSQL lacks: people, who is asking, and the roles.
 begin;
+set local client_min_messages = 'warning';
 set local lock_timeout = '10s';
 set local statement_timeout = '5min';
 

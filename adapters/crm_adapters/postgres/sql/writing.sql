@@ -55,3 +55,21 @@ end
 $$;
 {{ m.callable_by("crm_refuse_population()", "", rules) }}
 --@ endif
+--@ if rules.owner_pair and not rules.immutable_owner
+
+-- Where owners may change, a key of both columns would say more than that new rows are of one account.
+create or replace function public.crm_refuse_pair() returns trigger
+language plpgsql security definer{{ pinned }}
+as $$
+begin
+  if new.email is not null and new.user_id is not null and not exists (
+    select from {{ public }}digital_resume_by_crm d where d.email = new.email and d.user_id = new.user_id
+  ) then
+    raise exception using errcode = '23503', table = tg_table_name, column = 'email', constraint = 'owner_pair',
+      message = 'No CRM user has this user_id and this email';
+  end if;
+  return null;
+end
+$$;
+{{ m.callable_by("crm_refuse_pair()", "", rules) }}
+--@ endif
