@@ -117,9 +117,9 @@ def test_somebody_new_is_told_what_to_try(call: Any, terminal: None, monkeypatch
     """But not in a pipe, nor who gave an option."""
     monkeypatch.setattr(command, "Scenario", lambda: Scenario(crm_users=4, regular_users=1, days=7))
     monkeypatch.setattr("sys.argv", ["crm-domain", "simulate"])
-    assert "What if? crm-domain simulate --compare" in call("simulate").stdout
+    assert "What if? crm-domain simulate --compare" in call("simulate", "--engine", "plain").stdout
     monkeypatch.setattr("sys.argv", ["crm-domain", "simulate", "--days", "7"])
-    assert "What if?" not in call("simulate", "--days", 7).stdout
+    assert "What if?" not in call("simulate", "--engine", "plain", "--days", 7).stdout
 
 
 def test_progress_is_shown_on_a_terminal_alone(call: Any, request: pytest.FixtureRequest) -> None:
@@ -437,7 +437,8 @@ def test_a_picture_is_drawn(name: str, options: tuple[object, ...], begin: bytes
 
 
 def test_nothing_to_draw_is_told(call: Any, folder: Path) -> None:
-    called = call("simulate", "-", "--replications", 1, "--plot", "a.png", stdin=b"crm_users = 0\nregular_users = 0\n")
+    options = ("-", "--engine", "plain", "--replications", 1, "--plot", "a.png")
+    called = call("simulate", *options, stdin=b"crm_users = 0\nregular_users = 0\n")
     assert (called.exit_code, "nothing to draw" in called.stderr) == (1, True)
     assert list(folder.iterdir()) == []
 
