@@ -69,7 +69,7 @@ def simulated(machine: Machine, scenario: Scenario, seed: int, users: range, kee
     own, salt = map(machine.word, seed_keys(seed))
     hours = hours_of(scenario.rhythm)
     settings = settings_of(scenario, hours, _ROOM)
-    tables = machine.work("d", hours), machine.work("Q", first_hours_of(hours)), machine.work("Q", [0] * PURPOSES)
+    tables = machine.work("d", hours), machine.work("B", first_hours_of(hours)), machine.work("Q", [0] * PURPOSES)
     memory, read = machine.work("q", memory_of(scenario, settings)), machine.settings(settings)
     at_once = min(machine.users_at_once, len(users))
     rows, events = _room(machine, keep, at_once, _EVENTS_EACH)

@@ -18,7 +18,7 @@ from hypothesis import Phase, example, given, settings
 from crm_domain import SEED, Rules
 from crm_domain.laws import check_all
 from crm_domain.simulation import Activity, Arrivals, Payments, Recordings, Scenario
-from crm_domain.simulation.compiled import simulate_compiled
+from crm_domain.simulation.compiled import namespace, simulate_compiled
 from crm_domain.simulation.plain import simulate_plain
 from crm_domain.simulation.reference import simulate_reference
 from crm_domain.simulation.tables import EVENT_KINDS, Part
@@ -205,7 +205,7 @@ import sys
 sys.modules["numba"] = sys.modules["numpy"] = None
 from crm_domain.simulation import Scenario
 from crm_domain.simulation.plain import simulate_plain
-from crm_domain.simulation.compiled import simulate_compiled
+from crm_domain.simulation.compiled import namespace, simulate_compiled
 print(simulate_plain(Scenario(crm_users=5, regular_users=0), 1).totals["crm_arrived"])
 try:
     simulate_compiled(Scenario(), 1)
@@ -216,6 +216,15 @@ except ModuleNotFoundError as missing:
         "5",
         "The compiled engine needs numba: pip install 'crm-domain[fast]', or choose the engine 'plain'.",
     ]
+
+
+def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And how to get it, or do without it."""
+    monkeypatch.setitem(sys.modules, "numba", None)
+    with pytest.raises(
+        ModuleNotFoundError, match=r"needs numba: pip install 'crm-domain\[fast\]', or choose the engine"
+    ):
+        namespace.__wrapped__()
 
 
 def test_what_was_compiled_is_kept() -> None:
