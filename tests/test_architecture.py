@@ -220,7 +220,9 @@ def test_public_names_are_listed_in_order(name: str) -> None:
     assert listed == sorted(set(listed), key=place)
 
 
-@pytest.mark.parametrize("name", ["crm_domain", "crm_domain.testing", "crm_domain.testing.interleaving"])
+@pytest.mark.parametrize(
+    "name", ["crm_domain", "crm_domain.simulation", "crm_domain.testing", "crm_domain.testing.interleaving"]
+)
 def test_public_names_are_those_that_the_package_imports(name: str) -> None:
     """Nothing is public by accident, and nothing that is listed is missing."""
     imported = {

@@ -5,6 +5,7 @@ by seed, user, purpose and number, so that a run is the same on every engine, in
 by however many workers.
 """
 
+from .behaviours import Behaviour, User, applicant, at_once, by_service, leave, wait
 from .executors import ExecutorBroken
 from .experiments import compare, replicate, replicate_until, simulate, sweep
 from .figures import FIGURES, Figure
@@ -25,6 +26,7 @@ __all__ = [
     "POPULATIONS",
     "Activity",
     "Arrivals",
+    "Behaviour",
     "Churn",
     "Comparison",
     "ExecutorBroken",
@@ -43,14 +45,20 @@ __all__ = [
     "Survival",
     "Sweep",
     "UnknownParameter",
+    "User",
+    "applicant",
+    "at_once",
+    "by_service",
     "compare",
     "elasticities",
     "fork",
+    "leave",
     "parameters_of",
     "replicate",
     "replicate_until",
     "screen",
     "simulate",
     "sweep",
+    "wait",
     "with_parameters",
 ]
