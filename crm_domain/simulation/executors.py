@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from attrs import define, field, frozen
 
-__all__ = ["AHEAD", "ATTEMPTS", "ExecutorBroken", "Spreadable", "spread"]
+__all__ = ["AHEAD", "ATTEMPTS", "Executor", "ExecutorBroken", "Spreadable", "spread"]
 
 AHEAD: Final = 64
 """How many chunks are with the executor at a time, so that results do not pile up."""
