@@ -182,8 +182,9 @@ GRANTS: Final = (
     schema_defect(
         "own_mirror_is_updated",
         "Users may update their own row of the main table.",
-        _MODEL,
+        _MIRROR,
         Sql('grant update on public."digital_resume_by_CRM", public.digital_resume_by_crm to authenticated'),
+        Sql("grant execute on function public.crm_email_fault to authenticated"),
         Sql(f"create policy own on public.digital_resume_by_crm for update to authenticated using ({_OWN})"),
         asked=(_synced(AMY), _updated(AMY.principal, "crm_users", credits_remaining=5)),
     ),
@@ -547,7 +548,7 @@ FUNCTIONS: Final = (
     schema_defect(
         "another_amount_is_no_conflict",
         "A payment that comes again for another user is answered as known.",
-        _MODEL,
+        "payment_is_idempotent",
         Edited(
             "record_payment", "(v_known.user_id, v_known.amount) <> (p_user_id, p_amount)", "v_known.amount <> p_amount"
         ),
