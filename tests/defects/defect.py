@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 from attrs import field, frozen
 
 from crm_domain import HARDENED, Rules
 from crm_domain.ports import Backend
-from crm_domain.schema import Table
+from crm_domain.testing import Lines
 
 from .driving import Drive, in_memory
 from .planting import Patched, Swap
@@ -24,7 +24,7 @@ class Planted(Protocol):
         what: What is wrong, in a sentence.
         law: The law that must name it.
         rules: What the backend is held to.
-        tables: The tables of which everything is asked, as everybody, before any walk.
+        asked: What is asked before any walk, where chance would take long to come by it; the kit judges and shortens it.
     """
 
     @property
@@ -44,7 +44,7 @@ class Planted(Protocol):
         """See above."""
 
     @property
-    def tables(self) -> Sequence[Table[Any]]:
+    def asked(self) -> Lines:
         """See above."""
 
     def planted(self) -> AbstractContextManager[Backend]:
@@ -63,7 +63,7 @@ class Defect:
         without: The safeguards that are left out.
         rules: What the backend is held to.
         drive: How the backend is driven.
-        tables: The tables of which everything is asked before any walk.
+        asked: What is asked before any walk.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Defect:
     without: tuple[str, ...] = ()
     rules: Rules = HARDENED
     drive: Drive = field(default=in_memory)
-    tables: tuple[Table[Any], ...] = ()
+    asked: Lines = field(factory=Lines)
 
     @contextmanager
     def planted(self) -> Iterator[Backend]:

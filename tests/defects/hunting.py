@@ -8,7 +8,7 @@ from typing import Final
 
 from attrs import frozen
 
-from crm_domain.testing import Finding, matrix
+from crm_domain.testing import Finding
 from crm_domain.testing.conforming.searching import Search
 
 from .defect import Planted
@@ -51,7 +51,7 @@ class Hunt:
 def hunt(defect: Planted, *, seed: int = 0, seconds: float | None = None) -> Hunt:
     """Search as `crm_domain.testing.conformance` does, until the law is named that must be.
 
-    Of the matrix only the tables are asked for that the defect says it is about.
+    What a defect says is to be asked comes before the random walks.
 
     Args:
         defect: What is sought.
@@ -62,8 +62,8 @@ def hunt(defect: Planted, *, seed: int = 0, seconds: float | None = None) -> Hun
         search = Search(backend, defect.rules)
         search.known_holes()
         search.probes()
-        if defect.tables and not _named(search, defect.law):
-            matrix(backend, defect.rules, tables=defect.tables, search=search)
+        if defect.asked:
+            search.ask(defect.asked)
         started = time.monotonic()
         for n in range(WALKS_MAX) if seconds is None else count():
             if _named(search, defect.law) or (seconds is not None and time.monotonic() - started > seconds):

@@ -4,35 +4,30 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import psycopg
-from attrs import frozen
+from attrs import field, frozen
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from crm_adapters.postgres.keyed import opened
 from crm_adapters.postgres.migrations import migrations, shim
 from crm_domain import HARDENED, Rules
-from crm_domain.command_log import LOG_TABLES
+from crm_domain.command_log import LogLine
 from crm_domain.ports import Backend
-from crm_domain.schema import Table
+from crm_domain.testing import Lines
 
 from ..adapters.postgres.servers import embedded
 
 
 class Damage(Protocol):
     """Something that is done to a database."""
-
-    @property
-    def text(self) -> str:
-        """What it is about."""
 
     def plant(self, connection: psycopg.Connection[Any]) -> None:
         """Do it."""
@@ -43,11 +38,6 @@ class Sql:
     """A statement that follows the migrations."""
 
     statement: str
-
-    @property
-    def text(self) -> str:
-        """What it is about."""
-        return f"{self.statement} "
 
     def plant(self, connection: psycopg.Connection[Any]) -> None:
         """Execute it."""
@@ -62,11 +52,6 @@ class Edited:
     old: str
     new: str
 
-    @property
-    def text(self) -> str:
-        """What it is about."""
-        return f"{self.function} {self.old} {self.new} "
-
     def plant(self, connection: psycopg.Connection[Any]) -> None:
         """Make the function anew.
 
@@ -80,22 +65,6 @@ class Edited:
         connection.execute(text.replace(self.old, self.new))
 
 
-_ABOUT: Final = {  # the table whose requests come to the function
-    "crm_charge": "crm_recordings",
-    "crm_recording_stats": "crm_recordings",
-    "crm_recording_status": "crm_recordings",
-    "crm_recordings_fixed": "crm_recordings",
-    "crm_job_request_stats": "crm_job_requests",
-    "crm_resume_stats": "crm_resumes",
-    "crm_credit_sync": "profiles",
-    "get_crm_dashboard_data": "crm_dashboard_stats",
-    "track_time": "crm_dashboard_stats",
-    "record_payment": "payments",
-    "sync_crm_user": "digital_resume_by_CRM",
-    "crm_normal_email": "digital_resume_by_CRM",
-}
-
-
 @frozen(kw_only=True)
 class SchemaDefect:
     """Something that is wrong in the migrations on purpose.
@@ -106,7 +75,7 @@ class SchemaDefect:
         law: The law that must name it.
         damage: What is done behind the migrations.
         rules: What the database is held to.
-        tables: The tables that the damage is about.
+        asked: What is asked before any walk.
     """
 
     name: str
@@ -114,13 +83,7 @@ class SchemaDefect:
     law: str
     damage: tuple[Damage, ...]
     rules: Rules = HARDENED
-
-    @property
-    def tables(self) -> tuple[Table[Any], ...]:
-        """The tables that are named in the damage, or that a function in it is about."""
-        text = " ".join(one.text for one in self.damage)
-        text += " ".join(table for function, table in _ABOUT.items() if function in text)
-        return tuple(table for table in LOG_TABLES if re.search(rf"\b{table.name}\b", text, re.IGNORECASE))
+    asked: Lines = field(factory=Lines)
 
     @contextmanager
     def planted(self) -> Iterator[Backend]:
@@ -129,9 +92,9 @@ class SchemaDefect:
             yield backend
 
 
-def schema_defect(name: str, what: str, law: str, *damage: Damage) -> SchemaDefect:
+def schema_defect(name: str, what: str, law: str, *damage: Damage, asked: Sequence[LogLine] = ()) -> SchemaDefect:
     """Return a defect, in the order in which the catalogue writes it."""
-    return SchemaDefect(name=name, what=what, law=law, damage=damage)
+    return SchemaDefect(name=name, what=what, law=law, damage=damage, asked=Lines(asked))
 
 
 # --- where the databases are --------------------------------------------------------------------

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
+
+from crm_domain import commands as c
+from crm_domain.command_log import LogLine, id_named
+from crm_domain.ids import SERVICE, Principal
+from crm_domain.testing import AMY, BOB, CAL, Person
 
 from .planting_sql import Edited, Sql, schema_defect
 
@@ -23,6 +28,47 @@ _MAIN: Final = "public.digital_resume_by_crm"
 
 def _policy(table: str, verb: str, body: str) -> str:
     return f'alter policy "Users can {verb} their own data" on public.{table} {body}'
+
+
+# --- what chance would take long to come by -----------------------------------------------------
+
+_JOB, _RECORDING, _RESUME, _OTHER_RESUME = map(id_named, ("job-1", "recording-1", "resume-1", "resume-2"))
+
+
+def _own(person: Person, **columns: Any) -> dict[str, Any]:
+    return {"user_id": person.user_id, "email": person.email} | columns
+
+
+def _synced(person: Person) -> LogLine:
+    return LogLine(SERVICE, c.SyncCrmUser(**_own(person)))
+
+
+def _updated(who: Principal, table: str, **changes: Any) -> LogLine:
+    return LogLine(who, c.Update(table=table, set=changes))
+
+
+def _applied(person: Person, id_: str = _JOB, **columns: Any) -> LogLine:
+    return LogLine(person.principal, c.CreateJobRequest(id=id_, **_own(person, **columns)))
+
+
+def _recorded(person: Person, **columns: Any) -> LogLine:
+    return LogLine(person.principal, c.CreateRecording(id=_RECORDING, **_own(person, **columns)))
+
+
+def _uploaded(who: Principal, person: Person, id_: str = _RESUME, **columns: Any) -> LogLine:
+    return LogLine(who, c.UploadResume(id=id_, resume_url="a", **_own(person, **columns)))
+
+
+_CAL_COMES: Final = LogLine(SERVICE, c.RegisterUser(**_own(CAL)))
+
+
+def _primary(id_: str) -> LogLine:
+    resume = c.UploadRegularResume(id=id_, user_id=CAL.user_id, resume_url="a", is_primary=True)
+    return LogLine(CAL.principal, resume)
+
+
+def _paid(person: Person) -> LogLine:
+    return LogLine(SERVICE, c.RecordPayment(user_id=person.user_id, amount="12.99", ref="pay-1"))
 
 
 POLICIES: Final = (
@@ -59,26 +105,35 @@ POLICIES: Final = (
     schema_defect(
         "rows_for_others",
         "The policy for inserting into crm_resumes does not look at whose row it is.",
-        _MODEL,
+        _POLICIES,
         Sql(_policy("crm_resumes", "INSERT", "with check (true)")),
+        asked=(_synced(AMY), _synced(BOB), _uploaded(AMY.principal, BOB)),
     ),
     schema_defect(
         "others_rows_are_updated",
         "The policy for updating crm_recordings is true for everybody.",
         _POLICIES,
         Sql(_policy("crm_recordings", "UPDATE", "using (true) with check (true)")),
+        asked=(_synced(AMY), _synced(BOB), _recorded(BOB), _updated(AMY.principal, "crm_recordings", status="failed")),
     ),
     schema_defect(
         "others_rows_are_deleted",
         "The policy for deleting from crm_resumes is true for everybody.",
         _POLICIES,
         Sql(_policy("crm_resumes", "DELETE", "using (true)")),
+        asked=(
+            _synced(AMY),
+            _synced(BOB),
+            _uploaded(BOB.principal, BOB),
+            LogLine(AMY.principal, c.Delete(table="crm_resumes")),
+        ),
     ),
     schema_defect(
         "deactivated_users_insert",
         "The policy for inserting into crm_job_requests does not ask whether the user is active.",
         _POLICIES,
         Sql(_policy("crm_job_requests", "INSERT", f"with check ({_OWN})")),
+        asked=(_synced(AMY), _updated(SERVICE, "crm_users", is_active=False), _applied(AMY)),
     ),
     schema_defect(
         "deactivated_users_see_nothing",
@@ -91,18 +146,21 @@ POLICIES: Final = (
                 f"using ({_OWN} and exists (select from {_MAIN} a where a.user_id = crm_resumes.user_id and a.is_active))",
             )
         ),
+        asked=(_synced(AMY), _uploaded(AMY.principal, AMY), _updated(SERVICE, "crm_users", is_active=False)),
     ),
     schema_defect(
         "crm_users_in_regular_tables",
         "The policy for inserting into job_requests lets CRM users in.",
         _POPULATIONS,
         Sql(_policy("job_requests", "INSERT", f"with check ({_OWN})")),
+        asked=(_synced(AMY), LogLine(AMY.principal, c.CreateRegularJobRequest(id=_JOB, user_id=AMY.user_id))),
     ),
     schema_defect(
         "own_rows_are_not_deleted",
         "There is no policy for deleting one's own job requests.",
         _MODEL,
         Sql('drop policy "Users can DELETE their own data" on public.crm_job_requests'),
+        asked=(_synced(AMY), _applied(AMY), LogLine(AMY.principal, c.Delete(table="crm_job_requests"))),
     ),
 )
 
@@ -124,9 +182,11 @@ GRANTS: Final = (
     schema_defect(
         "own_mirror_is_updated",
         "Users may update their own row of the main table.",
-        _MODEL,
+        _MIRROR,
         Sql('grant update on public."digital_resume_by_CRM", public.digital_resume_by_crm to authenticated'),
+        Sql("grant execute on function public.crm_email_fault to authenticated"),
         Sql(f"create policy own on public.digital_resume_by_crm for update to authenticated using ({_OWN})"),
+        asked=(_synced(AMY), _updated(AMY.principal, "crm_users", credits_remaining=5)),
     ),
     schema_defect(
         "address_is_updated",
@@ -175,6 +235,7 @@ GRANTS: Final = (
         "Users may call record_payment.",
         "no_user_command_raises_credits",
         Sql("grant execute on function public.record_payment to authenticated"),
+        asked=(_synced(AMY), LogLine(AMY.principal, _paid(AMY).request)),
     ),
     schema_defect(
         "users_provision_themselves",
@@ -199,6 +260,7 @@ GRANTS: Final = (
         "The service role may not update counters.",
         _MODEL,
         Sql("revoke update on public.crm_dashboard_stats from service_role"),
+        asked=(_synced(AMY), _updated(SERVICE, "crm_dashboard_stats", total_views=1)),
     ),
 )
 
@@ -268,18 +330,26 @@ TRIGGERS: Final = (
         "The trigger that keeps deactivated users from deleting resumes is not there.",
         _POLICIES,
         Sql("drop trigger crm_deletable on public.crm_resumes"),
+        asked=(
+            _synced(AMY),
+            _uploaded(AMY.principal, AMY),
+            _updated(SERVICE, "crm_users", is_active=False),
+            LogLine(AMY.principal, c.Delete(table="crm_resumes")),
+        ),
     ),
     schema_defect(
         "service_mixes_populations",
         "The service may store a CRM user's rows in job_requests.",
         _POPULATIONS,
         Sql("alter table public.job_requests disable trigger crm_refuse_population"),
+        asked=(_synced(AMY), LogLine(SERVICE, c.CreateRegularJobRequest(id=_JOB, user_id=AMY.user_id))),
     ),
     schema_defect(
         "spellings_of_rows",
         "The address of a new job request is not brought to its normal form.",
         _MODEL,
         Sql("alter table public.crm_job_requests disable trigger crm_c_normal_email"),
+        asked=(_synced(AMY), _applied(AMY, email="Amy@X.Test")),
     ),
     schema_defect(
         "charged_before_the_write",
@@ -310,6 +380,7 @@ CONSTRAINTS: Final = (
         _OWNER,
         Sql("alter table public.crm_job_requests drop constraint crm_job_requests_owner_pair_fkey"),
         Sql(f"alter table public.crm_job_requests add foreign key (email) references {_MAIN} (email)"),
+        asked=(_synced(AMY), _synced(BOB), _applied(AMY, email=BOB.email)),
     ),
     schema_defect(
         "others_jobs_are_named",
@@ -329,6 +400,12 @@ CONSTRAINTS: Final = (
             "alter table public.crm_recordings add foreign key (job_request_id, user_id) "
             "references public.crm_job_requests (id, user_id) on delete cascade"
         ),
+        asked=(
+            _synced(AMY),
+            _applied(AMY),
+            _recorded(AMY, job_request_id=_JOB),
+            LogLine(AMY.principal, c.Delete(table="crm_job_requests")),
+        ),
     ),
     schema_defect(
         "two_primary_resumes",
@@ -342,6 +419,7 @@ CONSTRAINTS: Final = (
         _PRIMARY,
         Sql("drop index public.resumes_primary_key"),
         Sql("create index resumes_primary_key on public.resumes (user_id) where is_primary"),
+        asked=(_CAL_COMES, _primary(_RESUME), _primary(_OTHER_RESUME)),
     ),
     schema_defect(
         "one_resume_alone",
@@ -349,18 +427,21 @@ CONSTRAINTS: Final = (
         _MODEL,
         Sql("drop index public.crm_resumes_primary_key"),
         Sql("create unique index crm_resumes_primary_key on public.crm_resumes (user_id, is_primary)"),
+        asked=(_synced(AMY), _uploaded(AMY.principal, AMY), _uploaded(AMY.principal, AMY, _OTHER_RESUME)),
     ),
     schema_defect(
         "any_status",
         "A recording's status may be anything.",
         _MODEL,
         Sql("alter table public.crm_recordings drop constraint crm_recordings_status_check"),
+        asked=(_synced(AMY), _recorded(AMY, status="banana")),
     ),
     schema_defect(
         "negative_duration",
         "A recording may be shorter than nothing.",
         _MODEL,
         Sql("alter table public.crm_recordings drop constraint crm_recordings_duration_check"),
+        asked=(_synced(AMY), _recorded(AMY, duration=-1)),
     ),
     schema_defect(
         "rows_of_nobody",
@@ -373,6 +454,7 @@ CONSTRAINTS: Final = (
         "A resume needs no resume_url.",
         _MODEL,
         Sql("alter table public.crm_resumes alter column resume_url drop not null"),
+        asked=(_synced(AMY), LogLine(AMY.principal, c.UploadResume(id=_RESUME, **_own(AMY)))),
     ),
     schema_defect(
         "completed_from_the_beginning",
@@ -392,6 +474,7 @@ CONSTRAINTS: Final = (
         "balance_never_negative",
         Sql("alter table public.profiles drop constraint profiles_credits_remaining_check"),
         Sql(f"alter table {_MAIN} drop constraint digital_resume_by_crm_credits_remaining_check"),
+        asked=(_synced(AMY), _updated(SERVICE, "profiles", credits_remaining=-1)),
     ),
 )
 
@@ -465,22 +548,17 @@ FUNCTIONS: Final = (
     schema_defect(
         "another_amount_is_no_conflict",
         "A payment that comes again for another user is answered as known.",
-        _MODEL,
+        "payment_is_idempotent",
         Edited(
             "record_payment", "(v_known.user_id, v_known.amount) <> (p_user_id, p_amount)", "v_known.amount <> p_amount"
         ),
+        asked=(_synced(AMY), _synced(BOB), _paid(AMY), _paid(BOB)),
     ),
     schema_defect(
         "granted_at_every_sync",
         "Whether there was an initial grant before is not looked up.",
         "provisioning_is_idempotent",
         Edited("sync_crm_user", "g.email = v_email or (g.user_id = v_user_id and g.source = 'initial')", "false"),
-    ),
-    schema_defect(
-        "granted_by_address_alone",
-        "Whether the person had an initial grant under another address is not looked up.",
-        _MODEL,
-        Edited("sync_crm_user", " or (g.user_id = v_user_id and g.source = 'initial')", ""),
     ),
     schema_defect(
         "addresses_are_not_folded",
@@ -493,6 +571,7 @@ FUNCTIONS: Final = (
         "Time spent takes the place of what was there.",
         _COUNTERS,
         Edited("track_time", "s.total_time_spent + ", ""),
+        asked=(_synced(AMY), *(LogLine(SERVICE, c.TrackTime(email=AMY.email, seconds=n)) for n in (5, 7))),
     ),
     schema_defect(
         "paid_video_is_swapped",
@@ -505,6 +584,12 @@ FUNCTIONS: Final = (
         "That a recording was completed later is not written down.",
         _ONE_CREDIT,
         Edited("crm_recording_status", "if new.status = 'completed'", "if new.status = 'nothing'"),
+        asked=(
+            _synced(AMY),
+            _recorded(AMY, video_url="a"),
+            _updated(AMY.principal, "crm_recordings", status="completed"),
+            _updated(AMY.principal, "crm_recordings", video_url="b"),
+        ),
     ),
     schema_defect(
         "charge_with_the_users_rights",

@@ -91,7 +91,7 @@ class MatrixReport:
 
     def __str__(self) -> str:
         """Return a table for people: for each command the best that comes of it, and how many cells differ."""
-        return "\n\n".join(_text(table, self.cells) for table in dict.fromkeys(cell.table for cell in self.cells))
+        return "\n\n".join(_text(table.name, self.cells) for table in LOG_TABLES)
 
 
 def _places(cells: Sequence[Cell]) -> Iterator[str]:
@@ -104,19 +104,12 @@ def _places(cells: Sequence[Cell]) -> Iterator[str]:
         yield f"{', '.join(place)} ({columns}): {differing[0].text}"
 
 
-def matrix(
-    backend: Backend,
-    rules: Rules = HARDENED,
-    *,
-    tables: Sequence[Table[Any]] = LOG_TABLES,
-    search: Search | None = None,
-) -> MatrixReport:
+def matrix(backend: Backend, rules: Rules = HARDENED, *, search: Search | None = None) -> MatrixReport:
     """Ask a backend for everything, as everybody.
 
     Args:
         backend: The backend; it is reset again and again.
         rules: What it is held to.
-        tables: What is asked about; every table that every implementation has unless given.
         search: Where what is found is noted, if the matrix is part of a longer search.
 
     Example:
@@ -129,7 +122,7 @@ def matrix(
     known = len(search.findings)
     looks = [LogLine(SERVICE, Select(table=table)) for table in search.has.tables]
     fork, partings = begun_with(Fork(backend, Point.behind((), rules), search.has, Lines(), looks), SCENE)
-    cells = tuple(cell for asker in ASKERS for table in tables for cell in _cells(fork, asker, table))
+    cells = tuple(cell for asker in ASKERS for table in LOG_TABLES for cell in _cells(fork, asker, table))
     for lines in (*partings, *(Lines((*fork.begun, cell.line)) for cell in cells if not cell.agrees)):
         search.ask(lines)
     search.requests += fork.requests

@@ -12,7 +12,9 @@ from typing import Any
 import psycopg
 import pytest
 
+import crm_adapters.postgres
 from crm_adapters.postgres import migrations, shim
+from crm_adapters.postgres.declared import literal
 from crm_adapters.postgres.migrations import reading
 from crm_domain import HARDENED, SAFEGUARDS, SEED, CreditPolicy, Rules
 
@@ -196,3 +198,21 @@ def test_linter_has_nothing_to_say(tmp_path: Path, rules: Rules, way: str) -> No
         [squawk, "--pg-version", "15", *LINTED[way], *files], capture_output=True, text=True, check=False
     )
     assert (linted.returncode, linted.stdout) == (0, f"\nFound 0 issues in {len(files)} files 🎉\n")
+
+
+def test_schema_holds_plain_values_alone() -> None:
+    """A default or condition of any other type is a mistake in a declaration."""
+    assert [literal(value) for value in (True, 4, "o'clock")] == ["true", "4", "'o''clock'"]
+    with pytest.raises(TypeError, match="has no place in the schema"):
+        literal(Decimal("12.99"))
+
+
+def test_backend_is_imported_when_it_is_asked_for() -> None:
+    """Migrations are printed without hypothesis, which the kit that drives a database needs."""
+    text = "import sys, crm_adapters.postgres as p; print('hypothesis' in sys.modules, p.opened.__name__, p.PostgresBackend.__name__)"
+    run = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    assert run.stdout == "False opened PostgresBackend\n"
+    assert crm_adapters.postgres.opened.__module__ == "crm_adapters.postgres.keyed"
+    assert crm_adapters.postgres.PostgresBackend.__module__ == "crm_adapters.postgres.backend"
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = crm_adapters.postgres.nothing
