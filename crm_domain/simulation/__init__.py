@@ -12,12 +12,14 @@ from .figures import FIGURES, Figure
 from .forking import fork
 from .jobs import Interrupted
 from .parameters import UnknownParameter, parameters_of, with_parameters
+from .reference import simulate_reference
 from .replications import Comparison, Replications, Sweep
 from .runs import Run
 from .scenario import Activity, Arrivals, Churn, Payments, Recordings, Rhythm, Scenario
 from .screening import Screening, screen
 from .sensitivity import Sensitivity, elasticities
 from .statistics import Interval, Survival
+from .streams import Stream
 from .tables import EVENT_KINDS, POPULATIONS, Part
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "Scenario",
     "Screening",
     "Sensitivity",
+    "Stream",
     "Survival",
     "Sweep",
     "UnknownParameter",
@@ -58,6 +61,7 @@ __all__ = [
     "replicate_until",
     "screen",
     "simulate",
+    "simulate_reference",
     "sweep",
     "wait",
     "with_parameters",
