@@ -79,7 +79,7 @@ _SHADOWED: Final = {
 
 # --- who is there -----------------------------------------------------------------------------
 
-_IDS: Final = (label_uuid("recording-1"), label_uuid("recording-2"))
+_IDS: Final = tuple(map(label_uuid, ("recording-1", "recording-2", "recording-3")))
 
 
 def _own(person: Person) -> dict[str, Any]:
@@ -308,7 +308,7 @@ def _words(part: str) -> str:
 def _several_at_once(backend: Tried) -> str:
     """Store several rows in one statement: each is paid for by its owner and counted."""
     before = {person: _Books.of(backend, person) for person in (AMY, BOB)}
-    _try(backend, SERVICE, [_insert(backend, [AMY, BOB])])
+    _try(backend, SERVICE, [_insert(backend, [AMY, BOB, AMY])])
     for person, was in before.items():
         after = _Books.of(backend, person)
         stored = after.stored - was.stored
