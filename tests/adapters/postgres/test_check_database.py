@@ -401,7 +401,8 @@ def _is_there(server: str, name: str) -> bool:
 def test_a_server_that_dies(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said in one line; when the server is back, the next check drops what the first could not."""
     monkeypatch.setattr(scratch, "_PATIENCE_SECONDS", 0.2)
-    servers = embedded(Path(tempfile.mkdtemp(prefix="crm-dying-")) / "data")
+    folder = tempfile.TemporaryDirectory(prefix="crm-dying-", ignore_cleanup_errors=True)
+    servers = embedded(Path(folder.name) / "data")
     server = next(servers)
     dsn = server.get_uri()
     changed(dsn, "create database mine")
@@ -428,6 +429,7 @@ def test_a_server_that_dies(monkeypatch: pytest.MonkeyPatch) -> None:
         assert connection.execute("select 1 from pg_database where datname like 'crm_domain%'").fetchone() is None
     with suppress(StopIteration):
         next(servers)
+    folder.cleanup()
 
 
 def test_a_connection_that_is_lost(make_database: MakeDatabase, postgres_server: str, nothing_left: None) -> None:
