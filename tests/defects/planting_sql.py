@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -135,6 +137,7 @@ def _server() -> tuple[str, str]:
 
 def _embedded() -> str:
     folder = Path(tempfile.mkdtemp(prefix="crm-defects-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     _KEPT.append(embedded(folder / "data"))
     uri: str = next(_KEPT[-1]).get_uri()
     return uri

@@ -52,11 +52,8 @@ class Tried(Protocol):
 
 def probes(backend: Tried) -> Iterator[Probe]:
     """Yield everything that is tried."""
-    has = backend.catalog.relations
     for shadow in (rows.PROFILES, rows.CRM_USERS, rows.CRM_DASHBOARD_STATS):
-        if shadow.name in has:
-            attempt = partial(_shadowed, backend, shadow)
-            yield Probe(safeguard=_SAFETY, law=_SHADOWED[shadow.name], begun=_synced(AMY), attempt=attempt)
+        yield _probe(_SAFETY, _SHADOWED[shadow.name], _synced(AMY), _shadowed, backend, shadow)
     yield _probe(_SAFETY, _OTHERS, [*_synced(AMY), _deactivated(AMY)], _active_again, backend)
     for who in (ANON, AMY.principal):
         yield _probe(_SAFETY, _OTHERS, [*_synced(BOB), *_stored(BOB)], _truncated, backend, who)
@@ -82,7 +79,7 @@ _SHADOWED: Final = {
 
 # --- who is there -----------------------------------------------------------------------------
 
-_IDS: Final = (label_uuid("recording-1"), label_uuid("recording-2"))
+_IDS: Final = tuple(map(label_uuid, ("recording-1", "recording-2", "recording-3")))
 
 
 def _own(person: Person) -> dict[str, Any]:
@@ -131,7 +128,7 @@ class _Books:
 
 def _insert(backend: Tried, people: Sequence[Person], behind: str = "", ids: Sequence[str] = _IDS) -> str:
     """Return an insert of one recording for each of *people*, in one statement."""
-    relation = backend.catalog.relations[rows.CRM_RECORDINGS.name]
+    relation = backend.catalog.relation(rows.CRM_RECORDINGS)
     names = ", ".join(relation.name(n) for n in ("id", "email", "user_id", "video_url"))
     values = ", ".join(
         f"({', '.join(map(literal, (i, person.email, person.user_id, 'a')))})"
@@ -163,7 +160,7 @@ def _could(backend: Tried, principal: Principal, statements: Sequence[str]) -> R
 
 def _shadow(backend: Tried, table: Table[Any], row: dict[str, Any]) -> list[str]:
     """Return statements that make a temporary table of the same name, with one row."""
-    relation = backend.catalog.relations[table.name]
+    relation = backend.catalog.relation(table)
     bare = table.name.lower()
     columns, values = (
         ", ".join(items) for items in zip(*((relation.name(n), literal(v)) for n, v in row.items()), strict=True)
@@ -252,15 +249,14 @@ _EXECUTABLE: Final = (
 
 
 def _triggered(backend: Tried) -> str:
-    relation = backend.catalog.relations[rows.CRM_USERS.name].sql
+    relation = backend.catalog.relation(rows.CRM_USERS).sql
     texts = []
     gift = "create function pg_temp.gift() returns trigger language plpgsql as 'begin return new; end'"
     for table in (rows.CRM_JOB_REQUESTS, rows.CRM_RECORDINGS, rows.PROFILES):
-        if table.name in backend.catalog.relations:
-            on = backend.catalog.relations[table.name].sql
-            hang = f"create trigger gift before insert on {on} for each row execute function pg_temp.gift()"
-            if _could(backend, AMY.principal, [gift, hang]):
-                texts.append(f"a user may hang a trigger of their own on {on}")
+        on = backend.catalog.relation(table).sql
+        hang = f"create trigger gift before insert on {on} for each row execute function pg_temp.gift()"
+        if _could(backend, AMY.principal, [gift, hang]):
+            texts.append(f"a user may hang a trigger of their own on {on}")
     if _could(backend, AMY.principal, ["create table public.gift (a int)"]):
         texts.append(f"a user may create tables beside {relation}, and so what unqualified names mean")
     return "; ".join(texts)
@@ -312,7 +308,7 @@ def _words(part: str) -> str:
 def _several_at_once(backend: Tried) -> str:
     """Store several rows in one statement: each is paid for by its owner and counted."""
     before = {person: _Books.of(backend, person) for person in (AMY, BOB)}
-    _try(backend, SERVICE, [_insert(backend, [AMY, BOB])])
+    _try(backend, SERVICE, [_insert(backend, [AMY, BOB, AMY])])
     for person, was in before.items():
         after = _Books.of(backend, person)
         stored = after.stored - was.stored

@@ -21,14 +21,16 @@ from crm_adapters.cli.app import cli
 from crm_adapters.cli.targets import shown
 from crm_adapters.postgres import scratch
 from crm_adapters.postgres.backend import PostgresBackend
-from crm_adapters.postgres.errors import ServerLost
+from crm_adapters.postgres.errors import PostgresError, ServerLost
 from crm_adapters.postgres.keyed import opened
 from crm_adapters.postgres.migrations import migrations, shim
-from crm_domain import SAFEGUARDS, SEED
+from crm_domain import HARDENED, SAFEGUARDS, SEED
 from crm_domain.commands import SyncCrmUser
 from crm_domain.ids import SERVICE
 from crm_domain.testing import AMY, conformance
+from crm_domain.testing.conforming.searching import Search
 
+from ...defects.planting_sql import Edited
 from .conftest import MakeDatabase
 from .servers import embedded
 
@@ -95,6 +97,40 @@ def test_the_seed_has_every_hole(make_database: MakeDatabase, nothing_left: None
     assert shadowed.laws == {"one_credit_per_recording"}
 
 
+def test_ways_in_beside_the_commands(make_database: MakeDatabase, nothing_left: None) -> None:
+    """What a database lets people do beside the commands is told, each with the safeguard that closes it."""
+    dsn = changed(
+        make_database(),
+        "grant create on schema public to authenticated",
+        "alter table public.credit_grants disable row level security",
+        "alter table public.account_versions disable row level security",
+        "grant delete on public.account_versions to authenticated",
+    )
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        Edited("crm_charge", "count(*) as credits from fresh", "1::bigint as credits from fresh").plant(connection)
+    with opened(dsn) as backend:
+        search = Search(backend, HARDENED)
+        search.probes()
+        told = " ".join(finding.text for finding in search.findings)
+        assert backend.look_up("select 1 as one") == [{"one": 1}]
+    for text in (
+        "a user may create tables beside",
+        "user reads others' rows of credit_grants",
+        "user deletes rows of account_versions",
+        "one statement stored 2 recordings with 1 credit, and the balance is 0",
+    ):
+        assert text in told
+
+
+def test_probes_of_what_is_not_there(make_database: MakeDatabase, nothing_left: None) -> None:
+    """Are passed over, as are commands."""
+    dsn = changed(make_database(), "alter table public.profiles rename to accounts")
+    with opened(dsn) as backend:
+        search = Search(backend, HARDENED)
+        search.probes()
+    assert search.findings == []
+
+
 def test_the_hardened_migrations_keep_every_law(check: Any, make_database: MakeDatabase, nothing_left: None) -> None:
     """Nothing is found; the database itself is as it was."""
     done = check(make_database(), *SHORT)
@@ -131,7 +167,7 @@ def test_others_are_connected(
 ) -> None:
     """Then the server cannot copy the database; pg_dump can, or it is said what to do."""
     dsn = make_database()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", os.environ.get("XDG_RUNTIME_DIR", tempfile.gettempdir()))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", os.environ.get("XDG_RUNTIME_DIR") or tempfile.mkdtemp())
     found = _pg_dump() if has_pg_dump else None
     monkeypatch.setattr("shutil.which", lambda _: found)
     if found:
@@ -170,6 +206,57 @@ def test_a_server_that_is_not_there(check: Any) -> None:
     done = check("postgresql://localhost:1/nowhere", *SHORT)
     _is_one_line(done, "Error: postgresql://localhost:1/nowhere: ")
     assert "refused" in done.stderr
+
+
+def test_an_old_server(check: Any, make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its version is told."""
+    monkeypatch.setattr("crm_adapters.postgres.catalog.OLDEST", 99)
+    _is_one_line(check(make_database(), *SHORT), "the server is PostgreSQL")
+
+
+def test_what_breaks_while_the_copy_is_made(
+    check: Any, make_database: MakeDatabase, nothing_left: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told in the server's words, and the copy is dropped; so it is when somebody interrupts."""
+    dsn = make_database()
+    monkeypatch.setattr(scratch, "_TABLES", "select nothing")
+    _is_one_line(check(dsn, *SHORT), 'column "nothing" does not exist')
+    monkeypatch.undo()
+    for place in ("crm_adapters.postgres.scratch._empty_tables", "crm_adapters.postgres.keyed.KeyedPostgresBackend"):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, _interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                opened(dsn)
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_no_database_to_work_from(make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database is made and dropped from another one, which must let the login in."""
+    dsn = make_database()
+    connect = scratch._connect
+
+    def refused(wanted: str) -> Any:
+        if conninfo_to_dict(wanted)["dbname"] in {"postgres", "template1"}:
+            raise PostgresError("no")
+        return connect(wanted)
+
+    monkeypatch.setattr(scratch, "_connect", refused)
+    with pytest.raises(PostgresError, match="none of its databases postgres and template1"):
+        opened(dsn)
+
+
+def test_the_extra_that_is_not_installed(check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing is named, with the line that installs it."""
+    for name in [name for name in sys.modules if name.startswith("crm_adapters.postgres")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    _is_one_line(
+        check("postgresql:///mine", *SHORT),
+        "psycopg is not installed, which the search needs: pip install 'crm-domain[postgres]'",
+    )
 
 
 def test_a_login_that_fails(check: Any, postgres_server: str) -> None:
@@ -273,22 +360,23 @@ def test_an_interrupt_leaves_nothing(make_database: MakeDatabase, nothing_left: 
     """Ctrl-C, and being asked to end: the scratch database is dropped."""
     dsn = make_database()
     program = "from crm_adapters.cli import main; main()"
-    command = [sys.executable, "-c", program, "check", uri(dsn), "--budget", "1h", "--no-matrix"]
-    before = _in_use(dsn)
+    named = f"check-{number}"
+    target = uri(dsn, application_name=named)
+    command = [sys.executable, "-c", program, "check", target, "--budget", "1h", "--no-matrix"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        while _in_use(dsn) <= before:
+        while not _is_at_work(dsn, named):
             assert process.poll() is None
         process.send_signal(number)
         process.communicate(timeout=60)
     assert process.returncode == 130
 
 
-def _in_use(dsn: str) -> set[str]:
-    """Return the scratch databases that somebody is connected to; after a while, for nobody is in a hurry."""
+def _is_at_work(dsn: str, named: str) -> bool:
+    """Tell, after a while, whether somebody who is called so is connected to a scratch database."""
     with psycopg.connect(dsn, dbname="template1", autocommit=True) as connection:
         connection.execute("select pg_sleep(0.05)")
-        query = "select datname from pg_stat_activity where datname like %s"
-        return {name for (name,) in connection.execute(query, [f"{scratch.PREFIX}%"])}
+        query = "select 1 from pg_stat_activity where datname like %s and application_name = %s"
+        return connection.execute(query, [f"{scratch.PREFIX}%", named]).fetchone() is not None
 
 
 def test_copies_that_nobody_holds_are_dropped(postgres_server: str, make_database: MakeDatabase) -> None:
@@ -313,7 +401,8 @@ def _is_there(server: str, name: str) -> bool:
 def test_a_server_that_dies(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said in one line; when the server is back, the next check drops what the first could not."""
     monkeypatch.setattr(scratch, "_PATIENCE_SECONDS", 0.2)
-    servers = embedded(Path(tempfile.mkdtemp(prefix="crm-dying-")) / "data")
+    folder = tempfile.TemporaryDirectory(prefix="crm-dying-", ignore_cleanup_errors=True)
+    servers = embedded(Path(folder.name) / "data")
     server = next(servers)
     dsn = server.get_uri()
     changed(dsn, "create database mine")
@@ -340,6 +429,7 @@ def test_a_server_that_dies(monkeypatch: pytest.MonkeyPatch) -> None:
         assert connection.execute("select 1 from pg_database where datname like 'crm_domain%'").fetchone() is None
     with suppress(StopIteration):
         next(servers)
+    folder.cleanup()
 
 
 def test_a_connection_that_is_lost(make_database: MakeDatabase, postgres_server: str, nothing_left: None) -> None:
