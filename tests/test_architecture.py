@@ -35,6 +35,8 @@ RUNNING: Final = {"crm_domain.crm", "crm_domain.session"}
 """Where commands, state and threads come together; everything else in the domain is below."""
 RACING: Final = {"crm_domain.testing.racing.races"}
 """Where the testing kit lets threads race over somebody's backend."""
+SPREADING: Final = {"crm_domain.simulation.executors"}
+"""Where simulations are handed to an executor that the caller made; no thread or process is started."""
 
 
 # --- imports --------------------------------------------------------------------------------
@@ -89,7 +91,12 @@ def test_imports_go_one_way() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in MODULES if not name.startswith(("crm_domain.testing", "crm_domain.laws", *RUNNING))]
+    "name",
+    [
+        name
+        for name in MODULES
+        if not name.startswith(("crm_domain.testing", "crm_domain.laws", "crm_domain.simulation", *RUNNING))
+    ],
 )
 def test_what_runs_is_not_needed_below(name: str) -> None:
     """Rules, folds and queries can be used without a `Crm`: none of them imports what runs them."""
@@ -141,7 +148,9 @@ def test_the_domain_does_not_look_at_the_world(name: str) -> None:
             assert node.func.id not in WORLDLY_CALLS, node.lineno
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name not in LOOKING_AT_THE_WORLD | RUNNING | RACING])
+@pytest.mark.parametrize(
+    "name", [name for name in MODULES if name not in LOOKING_AT_THE_WORLD | RUNNING | RACING | SPREADING]
+)
 def test_nothing_below_waits_or_writes_logs(name: str) -> None:
     """Threads and logging are the business of what runs."""
     assert not {module.partition(".")[0] for module in imports_of(name)} & {"threading", "logging", "concurrent"}

@@ -12,8 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -25,7 +24,7 @@ from crm_domain.rules import Rules
 from .errors import StoreBusy, StoreError
 from .locking import FileLock
 from .opening import header_of, real_path
-from .partial import remove_partial, sync_folder
+from .partial import appear, partial_beside, sync_file, sync_folder
 from .reading import Progress, in_silence, looked_at
 from .verification import Verification
 
@@ -74,13 +73,13 @@ def back_up(
     """
     file, copy = real_path(path), real_path(target)
     _refuse_target(file, copy, force=force)
-    with looked_at(file, busy_timeout_seconds=busy_timeout_seconds) as raw, _partial(copy) as partial:
+    with looked_at(file, busy_timeout_seconds=busy_timeout_seconds) as raw, partial_beside(copy) as partial:
         _copy(raw, file, partial, progress)
         shutil.copymode(file, partial)
         if force:
             partial.replace(copy)
         else:
-            _appear(partial, copy)
+            appear(partial, copy)
         sync_folder(copy.parent)
     return copy
 
@@ -112,14 +111,14 @@ def restore(
     if source == file:
         raise StoreError(file, "is the very file that is to be restored: name a backup of it")
     former = header_of(file)
-    with _partial(file) as partial:
+    with partial_beside(file) as partial:
         with looked_at(source, busy_timeout_seconds=busy_timeout_seconds) as raw:
             _copy(raw, source, partial, progress)
         verification = Verification(partial, progress=progress)
         _refuse_unsound(source, verification)
         with closing(sqlite3.connect(partial)) as raw:
             raw.execute("PRAGMA journal_mode = WAL")  # as all that have it open expect
-        _sync(partial)
+        sync_file(partial)
         shutil.copymode(file if former else source, partial)
         kept = _replace(file, partial, keep=keep, timeout_seconds=busy_timeout_seconds)
     assert verification.rules is not None
@@ -141,25 +140,6 @@ def _refuse_target(file: Path, copy: Path, *, force: bool) -> None:
             raise StoreError(copy, f"{log.name} is beside it, which SQLite would take for the copy's: move that away")
 
 
-@contextmanager
-def _partial(target: Path) -> Iterator[Path]:
-    """Yield an empty file beside *target*, readable by its owner alone; gone at the end, unless it was renamed.
-
-    Raises:
-        StoreError: The machine refuses what is done in the block; it is not the database that is to blame.
-    """
-    partial = target.with_name(f"{target.name}.partial-{os.getpid()}")
-    remove_partial(partial)  # a process of this number may have been cut off here
-    try:
-        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        try:
-            yield partial
-        finally:
-            remove_partial(partial)
-    except OSError as error:
-        raise StoreError(target, f"cannot be written: {error.strerror}") from error
-
-
 def _copy(raw: sqlite3.Connection, source: Path, partial: Path, progress: Progress) -> None:
     """Copy what *raw* sees, and have SQLite look at the copy."""
     try:
@@ -173,22 +153,7 @@ def _copy(raw: sqlite3.Connection, source: Path, partial: Path, progress: Progre
         raise StoreError(source, f"cannot be copied to {partial.parent}: {error}") from error
     if found != "ok":
         raise StoreError(source, f"is damaged, and so would be a copy of it: {' '.join(found.split())}")
-    _sync(partial)
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _appear(partial: Path, copy: Path) -> None:
-    """Give the copy its name, unless somebody else took it meanwhile."""
-    try:
-        copy.hardlink_to(partial)
-    except FileExistsError:
-        raise StoreError(copy, "exists already: somebody made it meanwhile") from None
-    except OSError:  # a file system without links; that the name is free was seen at the beginning
-        partial.replace(copy)
+    sync_file(partial)
 
 
 def _refuse_unsound(source: Path, verification: Verification) -> None:

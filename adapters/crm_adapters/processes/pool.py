@@ -1,0 +1,62 @@
+"""What becomes of a pool of processes when one of them is killed? It is made anew."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any, Final, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_CONTEXT: Final = get_context("spawn")
+"""Workers begin with nothing of this process: no thread, no lock, no open file."""
+
+
+class Processes(Executor):
+    """An executor of worker processes that outlives them.
+
+    The standard library's pool is broken for good when one worker dies, for want of memory, say. This
+    one then makes new workers; the futures of the work that was lost are broken, and `crm_domain.simulation`
+    submits that work again. Workers leave Ctrl-C to the process that waits for them.
+
+    Args:
+        workers: How many processes; as many as there are processors if None.
+
+    Raises:
+        ValueError: *workers* is not positive.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers: Final = (os.cpu_count() or 1) if workers is None else workers
+        if self.workers < 1:
+            raise ValueError(f"workers: expected at least 1, got {workers}")
+        self._pool = self._made()
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Have a worker call *fn*; if the workers were lost, new ones.
+
+        Raises:
+            RuntimeError: It was shut down.
+        """
+        try:
+            return self._pool.submit(fn, *args, **kwargs)
+        except BrokenExecutor:
+            self._pool.shutdown(wait=False)
+            self._pool = self._made()
+            return self._pool.submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  # as Executor has it
+        """Let the workers end when they are done."""
+        self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+    def _made(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(self.workers, mp_context=_CONTEXT, initializer=_leave_interrupts)
+
+
+def _leave_interrupts() -> Any:
+    """Ignore Ctrl-C, which a terminal sends to every process of a command."""
+    return signal.signal(signal.SIGINT, signal.SIG_IGN)

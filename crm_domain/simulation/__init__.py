@@ -1,0 +1,56 @@
+"""How do seed, time and behaviour drive the model?
+
+A `Scenario` says who comes and what they do; an engine makes a run of it. Random draws are keyed
+by seed, user, purpose and number, so that a run is the same on every engine, in whatever order and
+by however many workers.
+"""
+
+from .executors import ExecutorBroken
+from .experiments import compare, replicate, replicate_until, simulate, sweep
+from .figures import FIGURES, Figure
+from .forking import fork
+from .jobs import Interrupted
+from .parameters import UnknownParameter, parameters_of, with_parameters
+from .replications import Comparison, Replications, Sweep
+from .runs import Run
+from .scenario import Activity, Arrivals, Churn, Payments, Recordings, Rhythm, Scenario
+from .screening import Screening, screen
+from .sensitivity import Sensitivity, elasticities
+from .statistics import Interval, Survival
+from .tables import EVENT_KINDS, POPULATIONS, Part
+
+__all__ = [
+    "EVENT_KINDS",
+    "FIGURES",
+    "POPULATIONS",
+    "Activity",
+    "Arrivals",
+    "Churn",
+    "Comparison",
+    "ExecutorBroken",
+    "Figure",
+    "Interrupted",
+    "Interval",
+    "Part",
+    "Payments",
+    "Recordings",
+    "Replications",
+    "Rhythm",
+    "Run",
+    "Scenario",
+    "Screening",
+    "Sensitivity",
+    "Survival",
+    "Sweep",
+    "UnknownParameter",
+    "compare",
+    "elasticities",
+    "fork",
+    "parameters_of",
+    "replicate",
+    "replicate_until",
+    "screen",
+    "simulate",
+    "sweep",
+    "with_parameters",
+]

@@ -1,0 +1,157 @@
+"""How is the kernel compiled? By numba (extra ``fast``), from the very functions that run as they stand.
+
+The functions are copied into a namespace of their own, where the names of other functions, of tables, and
+of constants that meet unsigned numbers stand for what compiled code needs. Numba keeps what it compiled
+between runs, in ``__pycache__`` beside this module if that can be written to, else in the user's cache
+directory, or where ``NUMBA_CACHE_DIR`` says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import math
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
+from functools import cache
+from types import FunctionType
+from typing import Any, Final
+
+from . import account, kernel, rhythm, settings, streams, tables, tallies
+from .driving import Machine, simulated
+from .kernel import run
+from .scenario import Scenario
+from .settings import Column, Settings
+from .tables import Part
+
+_COMPILED: Final = (streams, rhythm, account, tallies, kernel)
+_UNSIGNED: Final = (streams, rhythm)
+
+
+def is_available() -> bool:
+    """Tell whether numba is installed."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def simulate_compiled(
+    scenario: Scenario, seed: int, users: range | None = None, keep: AbstractSet[str] = frozenset()
+) -> Part:
+    """Simulate users with compiled code, which lets other threads run meanwhile.
+
+    Args:
+        scenario: What is simulated.
+        seed: A whole number from 0 to 2**64 - 1.
+        users: Which users; all unless given.
+        keep: Which tables to keep: ``users``, ``events``.
+
+    Raises:
+        TypeError, ValueError: An argument is not one of these.
+        ModuleNotFoundError: numba is not installed.
+    """
+    return simulated(machine(), scenario, seed, range(scenario.users) if users is None else users, keep)
+
+
+@cache
+def machine() -> Machine:
+    """Return what runs the compiled kernel.
+
+    Raises:
+        ModuleNotFoundError: numba is not installed.
+    """
+    compiled = compiled_run()  # first, because it says what is missing
+    import numpy as np  # noqa: PLC0415 - belongs to the extra
+
+    types = {"q": np.int64, "Q": np.uint64, "b": np.int8, "d": np.float64}
+
+    def work(typecode: str, values: Iterable[Any]) -> Column:
+        return np.array(values, types[typecode])
+
+    def join(typecode: str, columns: list[Column]) -> Column:
+        return np.concatenate([np.empty(0, types[typecode]), *columns])
+
+    def read(given: Settings) -> Any:
+        record = [(name, np.dtype(type(value))) for name, value in given._asdict().items()]
+        return np.array([tuple(given)], record)[0]
+
+    return Machine(run=compiled, work=work, column=work, join=join, word=np.uint64, settings=read, users_at_once=4_096)
+
+
+def compiled_run() -> Callable[..., tuple[int, int, int]]:
+    """Return the compiled `crm_domain.simulation.kernel.run`, which is taken from numba's cache if it can be.
+
+    Raises:
+        ModuleNotFoundError: numba is not installed.
+    """
+    space = namespace()
+    import numba  # noqa: PLC0415 - belongs to the extra
+
+    # Numba looks at the function itself and at what it closes over, to see whether it has been compiled before.
+    function = _entry(_fingerprint())
+    copied = FunctionType(function.__code__, space, "run", None, function.__closure__)
+    return numba.njit(nogil=True, error_model="numpy", cache=True)(copied)
+
+
+def _entry(fingerprint: int) -> FunctionType:
+    def entry(*arguments: Any) -> tuple[int, int, int]:
+        _ = fingerprint
+        return run(*arguments)
+
+    assert isinstance(entry, FunctionType)
+    return entry
+
+
+@cache
+def namespace() -> dict[str, Any]:
+    """Return the compiled functions by their names, with all that they refer to.
+
+    Raises:
+        ModuleNotFoundError: numba is not installed.
+    """
+    try:
+        import numba  # noqa: PLC0415 - belongs to the extra
+        import numpy as np  # noqa: PLC0415 - belongs to the extra
+    except ModuleNotFoundError as missing:
+        raise ModuleNotFoundError(
+            "The compiled engine needs numba: pip install 'crm-domain[fast]', or choose the engine 'plain'.",
+            name=missing.name,
+        ) from missing
+
+    jit = numba.njit(nogil=True, error_model="numpy")
+    space: dict[str, Any] = {"__name__": __name__, "math": math, **_constants()}
+    space |= {name: np.uint64(space[name]) for module in _UNSIGNED for name in module.WORDS}
+    space |= {"EDGE": np.array(streams.EDGE, np.uint64)}
+    space |= {"WIDTH": np.array(streams.WIDTH), "HEIGHT": np.array(streams.HEIGHT)}
+
+    @jit
+    def as_word(number: int) -> Any:
+        return np.uint64(number)
+
+    @jit
+    def in_order(m: Column, begins: int, n: int) -> Column:
+        return np.argsort(m[begins : begins + n], kind="mergesort")
+
+    space |= {"as_word": as_word, "in_order": in_order}
+    for function in _functions():
+        space[function.__name__] = jit(FunctionType(function.__code__, space, function.__name__))
+    return space
+
+
+def _functions() -> list[FunctionType]:
+    return [function for module in _COMPILED for function in module.FUNCTIONS]
+
+
+def _constants() -> dict[str, int | float]:
+    """Return all numbers that the functions may refer to; one name stands for one number."""
+    found: dict[str, int | float] = {}
+    for module in (tables, settings, *_COMPILED):
+        for name, value in vars(module).items():
+            if isinstance(value, int | float):
+                assert found.setdefault(name, value) == value, f"{name} is {found[name]} and {value}"
+    return found
+
+
+def _fingerprint() -> int:
+    """Return a number that changes with everything that is compiled."""
+    codes = [(f.__code__.co_code, f.__code__.co_consts, f.__code__.co_names) for f in _functions()]
+    compiled = repr((codes, sorted(_constants().items()), streams.EDGE, streams.WIDTH, streams.HEIGHT))
+    return int.from_bytes(hashlib.sha256(compiled.encode()).digest()[:7], "big")

@@ -1,0 +1,101 @@
+"""Simulations go to processes and to the workers of a Dask cluster, and lose nothing with a worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+from crm_adapters.processes import Processes
+from crm_domain.simulation import Scenario
+from crm_domain.simulation.executors import ExecutorBroken, spread
+from crm_domain.simulation.experiments import replicate, simulate
+
+SMALL = Scenario(crm_users=1200, regular_users=300, days=10)
+"""Three chunks of the plain engine."""
+
+
+@frozen
+class Deadly:
+    """A chunk of work that kills its worker the first times that it is begun."""
+
+    number: int
+    log: Path
+    deaths: int
+
+    def __call__(self) -> int:
+        with self.log.open("a") as log:
+            log.write("x")
+        if self.log.stat().st_size <= self.deaths:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.number
+
+    def __str__(self) -> str:
+        return f"users {self.number} to {self.number + 9} of seed 7"
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Executor]:
+    with Processes(2) as executor:
+        yield executor
+
+
+def test_processes_give_what_one_gives(processes: Executor) -> None:
+    """To the last bit: counts, users, events."""
+    alone = simulate(SMALL, 5, engine="plain", keep={"users", "events"})
+    spread_out = simulate(SMALL, 5, engine="plain", keep={"users", "events"}, executor=processes)
+    assert alone.part.same(spread_out.part)
+
+
+def test_replications_go_to_processes(processes: Executor) -> None:
+    """In the order of their seeds, whichever was done first."""
+    here, there = (replicate(SMALL, [8, 2, 5], engine="plain", executor=e) for e in (None, processes))
+    assert there.seeds == (8, 2, 5)
+    assert here.columns() == there.columns()
+
+
+def test_workers_that_are_killed_are_replaced(tmp_path: Path) -> None:
+    """And what they were doing is done again, without a word."""
+    chunks = [Deadly(n, tmp_path / f"{n}", deaths=n % 2) for n in range(4)]
+    with Processes(1) as executor:
+        assert sorted(number for _, number in spread(chunks, executor, ahead=1)) == [0, 1, 2, 3]
+
+
+def test_work_that_kills_every_worker_is_reported(tmp_path: Path) -> None:
+    """With the users and the seed; the pool goes on for others."""
+    with Processes(1) as executor:
+        with pytest.raises(ExecutorBroken, match=r"failed 3 times while simulating users 1 to 10 of seed 7"):
+            list(spread([Deadly(1, tmp_path / "1", deaths=9)], executor))
+        assert executor.submit(abs, -1).result() == 1
+
+
+def test_a_pool_of_the_standard_library_loses_nothing_either(tmp_path: Path) -> None:
+    """It does not outlive a worker, so the rest is done here, and a warning says where it broke."""
+    chunks = [Deadly(n, tmp_path / f"{n}", deaths=int(n == 3)) for n in range(8)]
+    with (
+        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor,
+        pytest.warns(RuntimeWarning, match=r"The executor is broken .*; users 3 to 12 of seed 7 and what is left"),
+    ):
+        results = [number for _, number in spread(chunks, executor, ahead=1)]
+    assert results == list(range(8))
+
+
+def test_a_pool_that_was_shut_down_takes_no_more() -> None:
+    """It is not made anew then."""
+    executor = Processes(1)
+    executor.shutdown()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        executor.submit(abs, 1)
+
+
+def test_there_is_a_worker_at_least() -> None:
+    """By default as many as there are processors."""
+    with pytest.raises(ValueError, match="workers: expected at least 1, got 0"):
+        Processes(0)
+    assert Processes().workers == os.cpu_count()
