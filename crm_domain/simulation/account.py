@@ -16,11 +16,10 @@ from typing import Final
 from .settings import (
     ATTEMPT,
     ATTEMPTS,
+    BLOCKED,
     CHURNED,
     CONSUMED,
     FAILED,
-    FAILURES_FROM,
-    FAILURES_TO,
     FIRST_BLOCKED,
     FIRST_OPEN,
     FIRST_PAYMENT,
@@ -29,6 +28,8 @@ from .settings import (
     GRANTED_FREE,
     GRANTED_PAID,
     GRANTS,
+    MARKS_FROM,
+    MARKS_TO,
     NEVER,
     NEXT_CHURN,
     NEXT_PAYMENT,
@@ -71,8 +72,12 @@ AT_JOB_REQUEST, AT_RESUME, AT_LOGIN, AT_SESSION, AT_VIEW = range(6, 11)
 TURNS: Final = 16
 """An event's place among those of its user is its moment times this, and its turn."""
 
+_OVERDRAWN: Final = -1
+_COMPLETED: Final = -2
+"""In the place of the grant that paid for a recording: that none did, and that it does not matter."""
+
 _EVENTS_MOST: Final = 6
-"""No step of the account writes more events, or more grants or failures to come."""
+"""No step of the account writes more events, or more grants or recordings to mark."""
 
 
 def as_word(number: int) -> int:
@@ -142,12 +147,12 @@ def account(m: Column, keys: Column, salt: int, s: Settings, arrived: int, attem
         m[r + NEXT_RESYNC] = later(arrived, exponential(nth(keys[OF_RESYNCS], 1), salt) * s.resync_gap)
     write(m, s, arrived * TURNS + AT_ARRIVAL, ARRIVAL, m[r + REMAINING])
     while True:
-        if max(m[r + WRITTEN], m[r + GRANTS], m[r + FAILURES_TO]) > room:
+        if max(m[r + WRITTEN], m[r + GRANTS], m[r + MARKS_TO]) > room:
             return -1
-        at, turn, k, head = s.horizon, TURNS, m[r + ATTEMPT], m[r + FAILURES_FROM]
+        at, turn, k, head = s.horizon, TURNS, m[r + ATTEMPT], m[r + MARKS_FROM]
         if m[r + NEXT_CHURN] < at:
             at, turn = m[r + NEXT_CHURN], AT_CHURN
-        if head < m[r + FAILURES_TO] and m[s.due + head] < at:
+        if head < m[r + MARKS_TO] and m[s.due + head] < at:
             at, turn = m[s.due + head], AT_PROCESSING
         if m[r + NEXT_PAYMENT] < at:
             at, turn = m[r + NEXT_PAYMENT], AT_PAYMENT
@@ -158,7 +163,7 @@ def account(m: Column, keys: Column, salt: int, s: Settings, arrived: int, attem
         elif turn == AT_PAYMENT:
             pay(m, keys, salt, s, at)
         elif turn == AT_PROCESSING:
-            fail(m, s, at)
+            mark(m, s, at)
         elif turn == AT_RESYNC:
             resync(m, keys, salt, s, at)
         elif turn == AT_CHURN:
@@ -181,6 +186,7 @@ def record(m: Column, keys: Column, salt: int, s: Settings, at: int) -> None:
             store(m, keys, salt, s, at, 2 * k + tab)
         else:
             blocked = True
+            m[r + BLOCKED] += 1
             write(m, s, at * TURNS + AT_RECORDING, RECORDING_BLOCKED, 0)
     if blocked and m[r + FIRST_BLOCKED] < 0:
         m[r + FIRST_BLOCKED] = at
@@ -203,7 +209,7 @@ def store(m: Column, keys: Column, salt: int, s: Settings, at: int, number: int)
         payer += 1
     m[r + FIRST_OPEN] = payer
     if payer == m[r + GRANTS]:
-        payer = -1  # overdrawn
+        payer = _OVERDRAWN
     else:
         m[s.remaining + payer] -= 1
         m[r + FREE_LEFT] -= m[s.free + payer]
@@ -211,27 +217,31 @@ def store(m: Column, keys: Column, salt: int, s: Settings, at: int, number: int)
             m[r + FREE_SPENT] = at
     due = at + s.processing
     if due < s.horizon:
-        if unit(word(nth(keys[OF_FAILURE], number), salt)) >= s.failed:
-            write(m, s, due * TURNS + AT_PROCESSING, RECORDING_COMPLETED, 0)
-        elif s.refunded:
-            m[s.due + m[r + FAILURES_TO]] = due
-            m[s.due_grant + m[r + FAILURES_TO]] = payer
-            m[r + FAILURES_TO] += 1
-        else:
+        failed = unit(word(nth(keys[OF_FAILURE], number), salt)) < s.failed
+        if s.refunded:  # a failure may move the balance, so that its turn has to be waited for
+            m[s.due + m[r + MARKS_TO]] = due
+            m[s.due_grant + m[r + MARKS_TO]] = payer if failed else _COMPLETED
+            m[r + MARKS_TO] += 1
+        elif failed:
             m[r + FAILED] += 1
             write(m, s, due * TURNS + AT_PROCESSING, RECORDING_FAILED, 0)
+        else:
+            write(m, s, due * TURNS + AT_PROCESSING, RECORDING_COMPLETED, 0)
 
 
-def fail(m: Column, s: Settings, at: int) -> None:
-    """Mark a recording as failed, which gives its credit back to the grant that it came from."""
+def mark(m: Column, s: Settings, at: int) -> None:
+    """Mark a recording; a failure gives its credit back to the grant that it came from."""
     r = s.row
-    payer = m[s.due_grant + m[r + FAILURES_FROM]]
-    m[r + FAILURES_FROM] += 1
-    if m[r + FAILURES_FROM] == m[r + FAILURES_TO]:
-        m[r + FAILURES_FROM] = m[r + FAILURES_TO] = 0
+    payer = m[s.due_grant + m[r + MARKS_FROM]]
+    m[r + MARKS_FROM] += 1
+    if m[r + MARKS_FROM] == m[r + MARKS_TO]:
+        m[r + MARKS_FROM] = m[r + MARKS_TO] = 0
+    if payer == _COMPLETED:
+        write(m, s, at * TURNS + AT_PROCESSING, RECORDING_COMPLETED, 0)
+        return
     m[r + FAILED] += 1
     write(m, s, at * TURNS + AT_PROCESSING, RECORDING_FAILED, 0)
-    if payer >= 0:
+    if payer != _OVERDRAWN:
         m[r + REFUNDS] += 1
         m[r + REMAINING] += 1
         m[s.remaining + payer] += 1
@@ -287,5 +297,5 @@ def leave(m: Column, s: Settings, at: int, turn: int) -> None:
     write(m, s, at * TURNS + turn, CHURN, 0)
 
 
-FUNCTIONS: Final = (nth, later, write, grant, leave, store, record, fail, pay, resync, account)
+FUNCTIONS: Final = (nth, later, write, grant, leave, store, record, mark, pay, resync, account)
 """What can be compiled, each after what it needs; `as_word` is written anew."""

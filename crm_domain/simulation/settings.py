@@ -32,11 +32,11 @@ NEVER: Final = 2**58
 """A user's row: first the columns of the table of users, in their order, …"""
 
 (
-    FREE_LEFT, GRANTS, FIRST_OPEN, FAILURES_FROM, FAILURES_TO, WRITTEN, ATTEMPT, ATTEMPTS, NEXT_CHURN, NEXT_PAYMENT, NEXT_RESYNC,
+    FREE_LEFT, GRANTS, FIRST_OPEN, MARKS_FROM, MARKS_TO, WRITTEN, ATTEMPT, ATTEMPTS, NEXT_CHURN, NEXT_PAYMENT, NEXT_RESYNC,
     RESYNCS, ROW,
 ) = range(len(USER_COLUMNS), len(USER_COLUMNS) + 13)  # fmt: skip
 """… then what the account needs to go on: free credits left; how many grants there are, and the oldest one that
-may have credits; failures to come, from and to; events written; attempts made, and how many there are; what comes
+may have credits; recordings to be marked, from and to; events written; attempts made, and how many there are; what comes
 next and when; re-syncs so far; and the length of a row."""
 
 

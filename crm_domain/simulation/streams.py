@@ -202,7 +202,7 @@ class Stream:
     Example:
         >>> luck = Stream(seed=1, user=7, purpose="lottery")
         >>> luck.chance(0.5), luck.exponential(mean=2.0), luck.below(6)
-        (True, 1.5, 3)
+        (False, 0.012825657304840385, 2)
     """
 
     __slots__ = ("_counter", "_salt")
