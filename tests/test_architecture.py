@@ -37,6 +37,8 @@ RACING: Final = {"crm_domain.testing.racing.races"}
 """Where the testing kit lets threads race over somebody's backend."""
 SPREADING: Final = {"crm_domain.simulation.executors"}
 """Where simulations are handed to an executor that the caller made; no thread or process is started."""
+COMPILING: Final = {"crm_domain.simulation.compiled": {"numba", "numpy"}}
+"""What the extra ``fast`` brings is needed where the kernel is compiled, and imported when it is."""
 
 
 # --- imports --------------------------------------------------------------------------------
@@ -76,8 +78,8 @@ def imports_of(name: str, *, types: bool = True) -> set[str]:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_domain_depends_on_attrs_alone(name: str) -> None:
-    """And on the standard library and itself; the testing kit on hypothesis too; never on an adapter."""
-    allowed = {*sys.stdlib_module_names, "attrs", "crm_domain"}
+    """And on the standard library and itself; the testing kit on hypothesis, the compiled kernel on numba; never on an adapter."""
+    allowed = {*sys.stdlib_module_names, "attrs", "crm_domain", *COMPILING.get(name, ())}
     if name.startswith("crm_domain.testing"):
         allowed.add("hypothesis")
     assert {module.partition(".")[0] for module in imports_of(name)} <= allowed
@@ -162,13 +164,25 @@ def run_python(*arguments: str) -> str:
     ).stdout
 
 
-@pytest.mark.parametrize("name", ["crm_domain", "crm_domain.laws", "crm_domain.command_log"])
+@pytest.mark.parametrize(
+    "name", ["crm_domain", "crm_domain.laws", "crm_domain.command_log", "crm_domain.simulation", *COMPILING]
+)
 def test_importing_the_domain_brings_in_no_one_else(name: str) -> None:
     """Of the packages that are installed: attrs."""
     loaded = json.loads(run_python("-c", f"import {name}, json, sys; print(json.dumps(sorted(sys.modules)))"))
     packages = {module.partition(".")[0] for module in loaded}
     assert "attrs" in packages
-    assert not packages & {"hypothesis", "cattrs", "click", "numpy", "tabulate", "sqlite_utils", "pytest", "sqlite3"}
+    assert not packages & {
+        "hypothesis",
+        "cattrs",
+        "click",
+        "numba",
+        "numpy",
+        "tabulate",
+        "sqlite_utils",
+        "pytest",
+        "sqlite3",
+    }
 
 
 # --- what is public -------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from .runs import Run
 from .scenario import Activity, Arrivals, Churn, Payments, Recordings, Rhythm, Scenario
 from .screening import Screening, screen
 from .sensitivity import Sensitivity, elasticities
-from .statistics import Interval, Survival
+from .statistics import Interval, Survival, mean_interval
 from .tables import EVENT_KINDS, POPULATIONS, Part
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "compare",
     "elasticities",
     "fork",
+    "mean_interval",
     "parameters_of",
     "replicate",
     "replicate_until",

@@ -88,16 +88,13 @@ def compiled_run() -> Callable[..., tuple[int, int, int]]:
     # Numba looks at the function itself and at what it closes over, to see whether it has been compiled before.
     function = _entry(_fingerprint())
     copied = FunctionType(function.__code__, space, "run", None, function.__closure__)
-    return numba.njit(nogil=True, error_model="numpy", cache=True)(copied)
+    compiled: Callable[..., tuple[int, int, int]] = numba.njit(nogil=True, error_model="numpy", cache=True)(copied)
+    return compiled
 
 
-def _entry(fingerprint: int) -> FunctionType:
-    def entry(*arguments: Any) -> tuple[int, int, int]:
-        _ = fingerprint
-        return run(*arguments)
-
-    assert isinstance(entry, FunctionType)
-    return entry
+def _entry(fingerprint: int) -> Any:
+    """Return the function that numba keeps: it does what *run* does, and closes over the fingerprint."""
+    return lambda *arguments: (run(*arguments), fingerprint)[0]
 
 
 @cache
@@ -116,21 +113,15 @@ def namespace() -> dict[str, Any]:
             name=missing.name,
         ) from missing
 
-    jit = numba.njit(nogil=True, error_model="numpy")
+    # None of them is called from Python: what that takes would only have to be compiled, too.
+    jit: Any = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[call-overload]
     space: dict[str, Any] = {"__name__": __name__, "math": math, **_constants()}
     space |= {name: np.uint64(space[name]) for module in _UNSIGNED for name in module.WORDS}
     space |= {"EDGE": np.array(streams.EDGE, np.uint64)}
     space |= {"WIDTH": np.array(streams.WIDTH), "HEIGHT": np.array(streams.HEIGHT)}
 
-    @jit
-    def as_word(number: int) -> Any:
-        return np.uint64(number)
-
-    @jit
-    def in_order(m: Column, begins: int, n: int) -> Column:
-        return np.argsort(m[begins : begins + n], kind="mergesort")
-
-    space |= {"as_word": as_word, "in_order": in_order}
+    space["as_word"] = jit(lambda number: np.uint64(number))  # noqa: PLW0108 - numba takes functions alone
+    space["in_order"] = jit(lambda m, begins, n: np.argsort(m[begins : begins + n], kind="mergesort"))
     for function in _functions():
         space[function.__name__] = jit(FunctionType(function.__code__, space, function.__name__))
     return space

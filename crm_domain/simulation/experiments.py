@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import frozen
 
-from .engines import resolved
+from .behaviours import Behaviour
 from .executors import Executor
 from .figures import figure_named
 from .jobs import How, Progress, kept_of, replicated, with_model
@@ -27,6 +27,7 @@ def simulate(
     seed: int = 0,
     *,
     engine: str = "auto",
+    behaviour: Behaviour | None = None,
     keep: Collection[str] = ("users",),
     executor: Executor | None = None,
     progress: Progress | None = None,
@@ -37,7 +38,9 @@ def simulate(
         scenario: What to simulate; the default scenario if None.
         seed: Of all random draws, from 0 to 2**64 - 1.
         engine: ``compiled`` (needs numba), ``plain``, ``reference`` (the model itself, whose `Run.crm` has
-            the journal), or ``auto``: the fastest that is there. All give the same.
+            the journal), or ``auto``: the one that is soonest done. All give the same.
+        behaviour: How users behave, see `behaviours`; the built-in one if None. One of your own runs on the reference
+            engine alone.
         keep: Which tables to keep: ``users``, ``events``. Without any, memory does not grow with the users.
         executor: Does chunks of users; see `executors.spread`. None for this process.
         progress: Is told how far it is.
@@ -47,7 +50,7 @@ def simulate(
         Interrupted: Ctrl-C; with the run of the users that were done.
     """
     scenario = scenario or Scenario()
-    how = How(engine=resolved(engine), keep=kept_of(keep), executor=executor, progress=progress)
+    how = How(engine, kept_of(keep), executor, progress, behaviour).of_size(scenario.users * scenario.days)
     if how.engine == "reference" and executor is None:
         return with_model(scenario, seed, how)
     ((_, run),) = how.runs([(scenario, seed)], total=scenario.users)
@@ -62,6 +65,7 @@ def replicate(
     seeds: int | Iterable[int] = 20,
     *,
     engine: str = "auto",
+    behaviour: Behaviour | None = None,
     level: float = 0.95,
     method: str = "t",
     executor: Executor | None = None,
@@ -73,6 +77,7 @@ def replicate(
         scenario: What to simulate; the default scenario if None.
         seeds: The seeds, or how many: then 0, 1, 2, ….
         engine: As for `simulate`.
+        behaviour: As for `simulate`.
         level: The level of intervals.
         method: How intervals are made: ``t`` (Student's; figures are sums over many users) or
             ``signed_rank`` (Wilcoxon's, exact for any symmetric distribution; takes 6 seeds at 95 %).
@@ -84,7 +89,11 @@ def replicate(
         Interrupted: Ctrl-C; with the runs that were whole.
     """
     (replications,) = replicated(
-        [scenario or Scenario()], seeds, How(resolved(engine), executor=executor, progress=progress), level, method
+        [scenario or Scenario()],
+        seeds,
+        How(engine, executor=executor, progress=progress, behaviour=behaviour),
+        level,
+        method,
     )
     return replications
 
@@ -98,6 +107,7 @@ def replicate_until(
     least: int = 10,
     most: int = 1000,
     engine: str = "auto",
+    behaviour: Behaviour | None = None,
     level: float = 0.95,
     method: str = "t",
     executor: Executor | None = None,
@@ -117,6 +127,7 @@ def replicate_until(
         least: How many replications at least.
         most: How many at most; then the precision is not reached.
         engine: As for `simulate`.
+        behaviour: As for `simulate`.
         level: The level of intervals.
         method: As for `replicate`.
         executor: As for `replicate`.
@@ -131,7 +142,8 @@ def replicate_until(
     check_method(level, method)
     if not 2 <= least <= most:  # noqa: PLR2004  # an interval takes two
         raise ValueError(f"least and most: expected 2 <= least <= most, got {least} and {most}")
-    how = How(resolved(engine), executor=executor, progress=progress)
+    how = How(engine, executor=executor, progress=progress, behaviour=behaviour)
+    how = how.of_size(scenario.users * scenario.days * least)
     with closing(how.runs([(scenario, seed) for seed in range(most)], total=scenario.users * most)) as runs:
         for whole in _in_order(runs):
             found = Replications(scenario=scenario, runs=whole, level=level, method=method)
@@ -158,6 +170,7 @@ def compare(
     *,
     simultaneous: bool = True,
     engine: str = "auto",
+    behaviour: Behaviour | None = None,
     level: float = 0.95,
     method: str = "t",
     executor: Executor | None = None,
@@ -173,6 +186,7 @@ def compare(
         replications: The seeds, or how many: then 0, 1, 2, ….
         simultaneous: Whether a figure's intervals shall hold for all variants at once (Bonferroni).
         engine: As for `simulate`.
+        behaviour: As for `simulate`.
         level: The level of intervals.
         method: As for `replicate`.
         executor: As for `replicate`.
@@ -186,7 +200,11 @@ def compare(
         raise ValueError("compare: there is no variant to compare the base with")
     scenarios = [base, *variants.values()]
     first, *others = replicated(
-        scenarios, replications, How(resolved(engine), executor=executor, progress=progress), level, method
+        scenarios,
+        replications,
+        How(engine, executor=executor, progress=progress, behaviour=behaviour),
+        level,
+        method,
     )
     return Comparison(base=first, variants=dict(zip(variants, others, strict=True)), simultaneous=simultaneous)
 
@@ -198,6 +216,7 @@ def sweep(
     *,
     simultaneous: bool = True,
     engine: str = "auto",
+    behaviour: Behaviour | None = None,
     level: float = 0.95,
     method: str = "t",
     executor: Executor | None = None,
@@ -211,6 +230,7 @@ def sweep(
         replications: The seeds, or how many: then 0, 1, 2, ….
         simultaneous: Whether a figure's intervals shall hold for all variants at once (Bonferroni).
         engine: As for `simulate`.
+        behaviour: As for `simulate`.
         level: The level of intervals.
         method: As for `replicate`.
         executor: As for `replicate`.
@@ -229,7 +249,11 @@ def sweep(
     }
     scenarios = [base, *(with_parameters(base, values) for values in points.values())]
     first, *others = replicated(
-        scenarios, replications, How(resolved(engine), executor=executor, progress=progress), level, method
+        scenarios,
+        replications,
+        How(engine, executor=executor, progress=progress, behaviour=behaviour),
+        level,
+        method,
     )
     variants = dict(zip(points, others, strict=True))
     return Sweep(base=first, variants=variants, simultaneous=simultaneous, points=points)

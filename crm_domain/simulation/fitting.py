@@ -120,8 +120,9 @@ def fit_payments(
     fitting.rhythm(["payments"])
     fitting.prices()
     fitting.note(
-        f"Each payment's {base.policy.credits_per_payment} credits are taken to be used up before the next payment, which "
-        "comes as soon as a recording is blocked; a user comes with the first payment."
+        f"Taken for granted: what a payment gives ({counted(base.policy.credits_per_payment, 'credit')}) is used up before "
+        "the next one, which comes as soon as a recording is blocked. The data begins with each user's first payment; "
+        "in the scenario, users come before it."
     )
     return fitting.fit()
 

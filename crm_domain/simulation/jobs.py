@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import attrs
 from attrs import field, frozen
 
-from .engines import CHUNKS, Keep, engine_named, simulate_reference
+from .behaviours import Behaviour, applicant
+from .engines import CHUNKS, Keep, engine_named, resolved
 from .executors import Executor, spread
 from .piles import Pile
+from .reference import simulate_reference
 from .replications import Replications
 from .runs import Run
 from .scenario import Scenario
@@ -52,10 +55,11 @@ class Chunk:
     users: range
     keep: Keep = frozenset()
     job: int = 0
+    behaviour: Behaviour | None = None
 
     def __call__(self) -> Any:
         """Simulate them."""
-        return engine_named(self.engine)(self.scenario, self.seed, self.users, self.keep)
+        return engine_named(self.engine, self.behaviour)(self.scenario, self.seed, self.users, self.keep)
 
     def __str__(self) -> str:
         return f"users {self.users.start:,} to {self.users.stop - 1:,} of seed {self.seed}"
@@ -69,6 +73,14 @@ class How:
     keep: Keep = frozenset()
     executor: Executor | None = None
     progress: Progress | None = None
+    behaviour: Behaviour | None = None
+
+    def __attrs_post_init__(self) -> None:
+        resolved(self.engine, self.behaviour)  # what is wrong is said before anything is done
+
+    def of_size(self, user_days: int) -> How:
+        """Return the same, with an engine that suits so many days of users."""
+        return attrs.evolve(self, engine=resolved(self.engine, self.behaviour, user_days))
 
     def runs(self, jobs: Sequence[tuple[Scenario, int]], *, total: int) -> Generator[tuple[int, Run]]:
         """Yield the number of each job with its run, as they are done: cut into chunks, and put together again."""
@@ -93,7 +105,7 @@ class How:
         for job, (scenario, seed) in enumerate(jobs):
             for start in range(0, max(scenario.users, 1), size):
                 users = range(start, min(start + size, scenario.users))
-                yield Chunk(self.engine, scenario, seed, users, self.keep, job)
+                yield Chunk(self.engine, scenario, seed, users, self.keep, job, self.behaviour)
 
     def _run(self, scenario: Scenario, seed: int, pile: Pile) -> Run:
         part = pile.first()
@@ -112,7 +124,7 @@ class How:
 def with_model(scenario: Scenario, seed: int, how: How) -> Run:
     """Run a scenario on the model itself, and keep the model."""
     try:
-        part, crm = simulate_reference(scenario, seed, range(scenario.users), how.keep)
+        part, crm = simulate_reference(scenario, seed, keep=how.keep, behaviour=how.behaviour or applicant)
     except KeyboardInterrupt as interrupt:
         raise Interrupted(0, scenario.users, None) from interrupt
     if how.progress is not None:
@@ -132,6 +144,7 @@ def replicated(
     chosen = _seeds(seeds)
     check_method(level, method)
     jobs = [(scenario, seed) for seed in chosen for scenario in scenarios]
+    how = how.of_size(sum(scenario.users * scenario.days for scenario, _ in jobs))
     runs = dict(how.runs(jobs, total=sum(scenario.users for scenario, _ in jobs)))
     return [
         Replications(

@@ -15,7 +15,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-_NODES: Final = 16
+_NODES: Final = 12
 _REACH: Final = 25.0
 """Beyond so many times its scale, an exponential is as good as 0."""
 
@@ -71,25 +71,26 @@ class Activity:
         return log - self.leaving * seen.last + math.log(max(silent, 1e-300))
 
     def _silence(self, shape: float, scale: float, days: float, stages: int) -> float:
-        """Return the probability of so many days without an event, for a rate that is gamma-distributed like this."""
-        leaving = self.leaving
-        stayed = math.exp(-leaving * days) * _none_within(shape, scale, days, stages)
-        if not leaving or days <= 0:
-            return stayed
-        end = min(math.log1p(days / scale), (stages + _REACH) / shape)
+        """Return the probability of so many days without an event, for a rate that is gamma-distributed like this.
+
+        Either the user stayed, or left at some moment in between, over which the integral is taken. With y days of
+        silence, u = log(1 + y / scale) is its natural measure: a rate that does nothing has the probability e^(-shape u).
+        """
+        leaving, reach = self.leaving, math.log1p(days / scale)
+        stayed = math.exp(-leaving * days - shape * reach) * _fewer(shape, reach, stages)
+        end = min(reach, (stages + _REACH) / shape)
         left = 0.0
         for node, weight in _quadrature():
             u = node * end
-            y = scale * math.expm1(u)
-            left += weight * math.exp(u - leaving * y) * _none_within(shape, scale, y, stages)
+            e = math.expm1(u)
+            probability = weight * math.exp(u - leaving * scale * e - shape * u)
+            left += probability if stages == 1 else probability * _fewer(shape, u, stages)
         return stayed + leaving * scale * end * left
 
 
-def _none_within(shape: float, scale: float, days: float, stages: int) -> float:
-    """Return the probability that fewer than *stages* events take place within some days."""
-    share = days / (scale + days)
-    term = math.exp(-shape * math.log1p(days / scale))
-    total = term
+def _fewer(shape: float, u: float, stages: int) -> float:
+    """Return how much likelier fewer than *stages* events are than none at all."""
+    share, term, total = -math.expm1(-u), 1.0, 1.0
     for j in range(1, stages):
         term *= share * (shape + j - 1) / j
         total += term
@@ -122,15 +123,13 @@ class Spell:
     Attributes:
         days: How long it was watched, or until the payment that ended it.
         paid: Whether a payment ended it.
-        shape: The shape of the gamma distribution of this user's rate of attempts to record, as it is known from before.
-        rate: Its mean.
+        rates: How often this user may try to record, in times a day: each is as likely, by what is known from before.
         before: How many days before it the recordings were that may have led to a payment without being blocked.
     """
 
     days: float
     paid: bool
-    shape: float
-    rate: float
+    rates: tuple[float, ...]
     before: tuple[float, ...] = field(default=())
 
 
@@ -158,9 +157,12 @@ class Paying:
 
     def _of(self, spell: Spell) -> float:
         """Return the probability (density, if paid) of a spell: over the rates that the user may have."""
-        quantiles = gamma_quantiles(spell.shape, spell.rate / spell.shape)
-        decided = math.fsum(self._at_rate(rate, spell) for rate in quantiles) / len(quantiles)
-        none_under_way = math.prod(1 - self.early * math.exp(-days / self.delay) for days in spell.before)
+        decided = self._decided(spell)
+        if not spell.before:
+            return decided
+        none_under_way = 1.0
+        for days in spell.before:
+            none_under_way *= 1 - self.early * math.exp(-days / self.delay)
         return none_under_way * decided + (1 - none_under_way) * self._under_way(spell)
 
     def _under_way(self, spell: Spell) -> float:
@@ -169,26 +171,28 @@ class Paying:
         gone = math.exp(-pace * spell.days)
         return gone / self.delay if spell.paid else 1 - (1 - gone) / (self.delay * pace)
 
-    def _at_rate(self, rate: float, spell: Spell) -> float:
+    def _decided(self, spell: Spell) -> float:
         """Return it where none was: first a block that leads to a payment or away, then the delay."""
-        deciding = rate * self.when_blocked
-        first = deciding + rate * (1 - self.when_blocked) * self.leaving_when_blocked + self.leaving
-        second = 1 / self.delay + self.leaving
-        if abs(second - first) < 1e-6 * second:  # the formula has a gap there
-            first *= 1 - 1e-5
-        factor = deciding / self.delay / (second - first)
-        one, two = math.exp(-first * spell.days), math.exp(-second * spell.days)
-        if spell.paid:
-            return factor * (one - two)
-        return 1 - factor * ((1 - one) / first - (1 - two) / second) if first else 1.0
+        pays = self.when_blocked
+        goes = (1 - pays) * self.leaving_when_blocked
+        second, days = 1 / self.delay + self.leaving, spell.days
+        two, total = math.exp(-second * days), 0.0
+        for rate in spell.rates:
+            first = rate * (pays + goes) + self.leaving
+            if abs(second - first) < 1e-6 * second:  # the formula has a gap there
+                first *= 1 - 1e-5
+            factor, one = rate * pays / self.delay / (second - first), math.exp(-first * days)
+            total += factor * (one - two) if spell.paid else factor * ((1 - one) / first - (1 - two) / second)
+        total /= len(spell.rates)
+        return total if spell.paid else 1 - total
 
 
 _NORMAL: Final = tuple(NormalDist().inv_cdf((n + 0.5) / 5) for n in range(5))
 
 
-def gamma_quantiles(shape: float, scale: float) -> list[float]:
+def gamma_quantiles(shape: float, scale: float) -> tuple[float, ...]:
     """Return five values that stand for a gamma distribution, each for a fifth of it (Wilson and Hilferty)."""
     spread = 1 / (9 * shape)
     values = [max(1 - spread + z * math.sqrt(spread), 0.02) ** 3 for z in _NORMAL]
     mean = math.fsum(values) / len(values)
-    return [shape * scale * value / mean for value in values]  # their mean is that of the distribution
+    return tuple(shape * scale * value / mean for value in values)  # their mean is that of the distribution

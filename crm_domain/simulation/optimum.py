@@ -13,7 +13,7 @@ Function: TypeAlias = Callable[[Sequence[float]], float]
 
 
 def lowest(f: Function, start: Sequence[float], *, step: float = 0.5, steps_max: int = 400) -> list[float]:
-    """Return where *f* is lowest, by Nelder and Mead's moving simplex; good to about 1e-4 in each number.
+    """Return where *f* is lowest, by Nelder and Mead's moving simplex; good to about 0.002 in each number.
 
     Args:
         f: The function.
@@ -26,7 +26,7 @@ def lowest(f: Function, start: Sequence[float], *, step: float = 0.5, steps_max:
     simplex = sorted((f(corner), corner) for corner in corners)
     for _ in range(steps_max):
         (least, best), (most, worst) = simplex[0], simplex[-1]
-        if most - least < 1e-7 * (1 + abs(least)) and _width(simplex[0][1], worst) < 1e-3:  # noqa: PLR2004
+        if most - least < 1e-6 * (1 + abs(least)) and _width(simplex[0][1], worst) < 2e-3:  # noqa: PLR2004
             break
         middle = [math.fsum(corner[i] for _, corner in simplex[:-1]) / len(best) for i in range(len(best))]
         simplex[-1] = _moved(f, simplex, middle, worst)

@@ -10,7 +10,6 @@ from typing import Any
 
 from attrs import field, frozen
 
-from .engines import resolved
 from .executors import Executor
 from .figures import figure_named
 from .jobs import How, Progress
@@ -144,7 +143,7 @@ def screen(
         (with_parameters(scenario, _values(scenario, ranges, point)), place // (len(ranges) + 1))
         for place, point in enumerate(points)
     ]
-    how = How(resolved(engine), executor=executor, progress=progress)
+    how = How(engine, executor=executor, progress=progress).of_size(sum(of.users * of.days for of, _ in jobs))
     found = dict(how.runs(jobs, total=sum(of.users for of, _ in jobs)))
     values = [_number(found[job].figure(figure), figure) for job in range(len(jobs))]
     effects: list[list[float]] = [[] for _ in ranges]

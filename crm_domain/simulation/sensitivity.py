@@ -9,7 +9,6 @@ from typing import Any, Final, TypeAlias
 
 from attrs import frozen
 
-from .engines import resolved
 from .executors import Executor
 from .figures import figure_named
 from .jobs import How, Progress, replicated
@@ -119,7 +118,7 @@ def elasticities(
     figure_named(figure)
     tried = dict(_tried(scenario, parameters, change))
     variants = [with_parameters(scenario, {path: value}) for path, values in tried.items() for value in values]
-    how = How(resolved(engine), executor=executor, progress=progress)
+    how = How(engine, executor=executor, progress=progress)
     base, *others = (r.numbers(figure) for r in replicated([scenario, *variants], replications, how, level, "t"))
     if not fmean(base):
         raise ValueError(f"{figure}: it is 0 in this scenario, so that nothing is a percentage of it")

@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 from .estimates import Estimate, by_log, by_odds, counted
 from .histories import ACTIVITIES, Histories, History
-from .likelihoods import Activity, Paying, Spell
+from .likelihoods import Activity, Paying, Spell, gamma_quantiles
 from .optimum import lowest, standard_errors
 
 SPELLS_MAX: Final = 2_000
@@ -121,26 +121,30 @@ def _early(stretches: Sequence[_Stretch], delay: float) -> float:
 
 def _watch(user: History, until: float, activity: Activity, pace: float, into: _Watched) -> None:
     """Part the time of a user into stretches with credits and spells without."""
-    payments, recordings = user.moments.get("payments", ()), user.moments.get("recordings", ())
+    payments = user.moments.get("payments", ())
     done = [at for at in user.times(ACTIVITIES) if at >= user.arrived]
     seen, days, begin = 0, 0.0, user.arrived
-    for start, end in (*user.spells, (math.inf, math.inf)):
-        stop = min(start, until)
-        if stop > begin:
-            within = recordings[bisect_left(recordings, begin) : bisect_right(recordings, stop)]
-            paid = payments[bisect_right(payments, begin) : bisect_left(payments, stop)]
-            into.stretches.append(_Stretch(tuple(stop - at for at in within if at < stop), len(paid)))
-            seen += bisect_right(done, stop) - bisect_left(done, begin)
-            days += stop - begin
-        else:
-            within, paid = (), ()
+    for start, end in user.spells:
         if start >= until:
-            return
+            break
+        recordings = _stretch(user, begin, start, into)
+        seen += bisect_right(done, start) - bisect_left(done, begin) if start > begin else 0
+        days += start - begin
         shape = activity.shape + seen
-        rate = pace * shape / (activity.shape + activity.rate * days)
-        after = max(paid, default=-math.inf)
-        before = tuple(start - at for at in within if at > after)
-        into.spells.append(Spell(min(end, until) - start, end < until and end in payments, shape, rate, before))
+        rates = gamma_quantiles(shape, pace / (activity.shape + activity.rate * days))
+        before = tuple(start - at for at in recordings)
+        into.spells.append(Spell(min(end, until) - start, end < until and end in payments, rates, before))
         begin = end
-        if end >= until:
-            return
+    if begin < until:
+        _stretch(user, begin, until, into)
+
+
+def _stretch(user: History, begin: float, stop: float, into: _Watched) -> Sequence[float]:
+    """Take note of a time with credits; return the recordings in it that are behind its last payment."""
+    if stop <= begin:
+        return ()
+    payments, recordings = user.moments.get("payments", ()), user.moments.get("recordings", ())
+    within = recordings[bisect_left(recordings, begin) : bisect_right(recordings, stop)]
+    paid = payments[bisect_right(payments, begin) : bisect_left(payments, stop)]
+    into.stretches.append(_Stretch(tuple(stop - at for at in within if at < stop), len(paid)))
+    return [at for at in within if not paid or at > paid[-1]]

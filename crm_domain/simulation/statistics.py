@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from itertools import accumulate
 from statistics import NormalDist, fmean, median, stdev
 from typing import Final
 
@@ -187,12 +188,9 @@ def _outside(n: int, tail: float) -> int | None:
         for s, count in enumerate(ways):
             longer[s + rank] += count
         ways = longer
-    allowed, below = tail * 2**n * (1 + 1e-12), 0  # 1 - level is not exact, and a tail may be met exactly
-    for s, count in enumerate(ways):
-        below += count
-        if below > allowed:
-            return s - 1 if s else None
-    raise AssertionError("a tail is below one half")
+    allowed = tail * 2**n * (1 + 1e-12)  # 1 - level is not exact, and a tail may be met exactly
+    kept = sum(below <= allowed for below in accumulate(ways))
+    return kept - 1 if kept else None
 
 
 # --- survival -------------------------------------------------------------------------------

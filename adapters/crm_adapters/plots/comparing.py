@@ -14,7 +14,7 @@ from crm_domain.simulation.figures import Figure, figure_named
 from crm_domain.simulation.replications import Comparison, Sweep
 from crm_domain.simulation.statistics import Interval
 
-from .style import INK, LOOKS, QUIET, Look, axes, entitle, label_ends, looks, styled
+from .style import INK, LOOKS, QUIET, Look, axes, entitle, in_a_sentence, label_ends, looks, styled
 
 SHOWN: Final = ("revenue", "conversion", "blocked_share", "retention_week_4")
 """The key figures that a picture of a comparison has, unless others are asked for."""
@@ -135,7 +135,7 @@ def plot_sweep(sweep: Sweep, figure: str = "revenue", *, ax: Axes | None = None)
             for (name, line), look in zip(lines.items(), looks(len(lines)), strict=True)
         ]
         ax.set_xlabel(paths[0])
-        ax.set_ylabel(f"{of.title.lower() if not of.title.isupper() else of.title}, {of.unit}")
+        ax.set_ylabel(f"{in_a_sentence(of.title)}, {of.unit}")
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(of, value)))
         if all(isinstance(point[paths[0]], int) for point in points):
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))

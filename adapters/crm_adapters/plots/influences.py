@@ -11,7 +11,7 @@ from crm_domain.simulation.screening import Screening
 from crm_domain.simulation.sensitivity import Sensitivity
 from crm_domain.simulation.statistics import Interval
 
-from .style import INK, LOOKS, QUIET, axes, entitle, styled
+from .style import INK, LOOKS, QUIET, axes, entitle, in_a_sentence, styled
 
 
 def plot_sensitivity(found: Sensitivity | Screening, *, most: int = 12, ax: Axes | None = None) -> Axes:
@@ -26,7 +26,7 @@ def plot_sensitivity(found: Sensitivity | Screening, *, most: int = 12, ax: Axes
         ax: Where to draw.
     """
     figure = figure_named(found.figure)
-    title = figure.title if figure.title.isupper() else f"{figure.title[:1].lower()}{figure.title[1:]}"
+    title = in_a_sentence(figure.title)
     bars: list[tuple[str, Interval]]
     if isinstance(found, Sensitivity):
         bars = [(effect.parameter, effect.interval) for effect in found.effects]

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from multiprocessing import get_context
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,9 +54,9 @@ class Processes(Executor):
         self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
 
     def _made(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self.workers, mp_context=_CONTEXT, initializer=_leave_interrupts)
+        return ProcessPoolExecutor(self.workers, mp_context=_CONTEXT, initializer=leave_interrupts)
 
 
-def _leave_interrupts() -> Any:
+def leave_interrupts() -> None:
     """Ignore Ctrl-C, which a terminal sends to every process of a command."""
-    return signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -12,10 +12,16 @@ import pytest
 from distributed import Client, LocalCluster
 
 from crm_domain.simulation import Scenario
+from crm_domain.simulation.engines import CHUNKS
 from crm_domain.simulation.experiments import compare, simulate
 
-SMALL = Scenario(crm_users=4000, regular_users=1000, days=10)
-"""Ten chunks of the plain engine."""
+SMALL = Scenario(crm_users=150, regular_users=50, days=10)
+"""Ten chunks of the plain engine, as `_small_chunks` cuts them."""
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CHUNKS, "plain", 20)
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +43,8 @@ def test_a_cluster_gives_what_one_process_gives(client: Client) -> None:
 
 def test_comparisons_go_to_a_cluster(client: Client) -> None:
     """With the same differences as in one process."""
-    scenario = Scenario(crm_users=200, regular_users=0, days=30)
-    variants = {"shorter": Scenario(crm_users=200, regular_users=0, days=20)}
+    scenario = Scenario(crm_users=40, regular_users=0, days=20)
+    variants = {"shorter": Scenario(crm_users=40, regular_users=0, days=10)}
     here, there = (
         compare(scenario, variants, 3, engine="plain", executor=executor)
         for executor in (None, client.get_executor(pure=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import matplotlib as mpl
@@ -206,6 +207,14 @@ def test_a_sweep_of_one_parameter_has_its_values_written(swept: Sweep) -> None:
     assert plot_sweep(swept).get_ylabel() == "revenue, $"
 
 
+def test_a_sweep_of_a_share_has_shares_on_its_axis() -> None:
+    """Not only whole numbers."""
+    ax = plot_sweep(sweep(BASE, {"payments.when_blocked": [0.1, 0.5]}, 2, engine="plain"), "arpu")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("payments.when_blocked", "revenue per user (ARPU), $ a user")
+    drawn(ax)
+    assert [label for label in ax.get_xticks() if label % 1] != []
+
+
 def test_a_sweep_of_more_parameters_is_no_picture() -> None:
     """The reason is told."""
     paths: dict[str, list[Any]] = {"days": [20], "policy.initial_credits": [1], "payments.early": [0.1]}
@@ -224,6 +233,19 @@ def test_cohorts_are_a_map_with_numbers() -> None:
     assert ax.get_yticklabels()[0].get_text() == f"week 0  ({cohorts.sizes[0]})"
     assert ax.get_title("left").startswith(f"{cohorts.retention(4):.0%} of users are active in week 4")
     drawn(ax)
+
+
+def test_a_week_in_which_nobody_comes_is_left_blank() -> None:
+    """Its row is there, without numbers."""
+    days = [0, 0, 15]
+    dates = [Scenario().start + timedelta(days=day, hours=1) for day in days]
+    run = simulate(
+        Scenario(crm_users=3, regular_users=0, days=40, crm_arrivals=Arrivals(dates=dates)), 1, engine="plain"
+    )
+    ax = plot_retention(run)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["week 0  (2)", "week 1  (0)", "week 2  (1)"]
+    numbers = [text.get_position()[1] for text in ax.texts if not isinstance(text, Annotation)]
+    assert set(numbers) == {0, 2}
 
 
 def test_one_cohort_is_a_line(run: Run) -> None:
@@ -271,3 +293,11 @@ def test_pictures_are_drawn_where_they_shall_be(run: Run) -> None:
     assert plot_survival(run, ax=ax) is ax
     assert plot_retention(run, ax=ax) is ax
     assert dict(mpl.rcParams) == before
+
+
+def test_a_readers_own_marks_do_not_reach_lines_that_are_no_series(swept: Sweep) -> None:
+    """Intervals have bars at their ends, whatever the reader's cycle of markers and dashes is."""
+    with mpl.rc_context({"axes.prop_cycle": mpl.rcsetup.cycler(marker=["^", "s"], linestyle=["--", ":"])}):
+        (panel,) = plot_comparison(swept, ["revenue"])
+    assert {line.get_marker() for line in panel.lines} == {"None", "|", "o"}
+    assert {line.get_linestyle() for line in panel.lines} == {"-", "None"}

@@ -13,12 +13,19 @@ import pytest
 from attrs import frozen
 
 from crm_adapters.processes import Processes
+from crm_adapters.processes.pool import leave_interrupts
 from crm_domain.simulation import Scenario
+from crm_domain.simulation.engines import CHUNKS
 from crm_domain.simulation.executors import ExecutorBroken, spread
 from crm_domain.simulation.experiments import replicate, simulate
 
-SMALL = Scenario(crm_users=1200, regular_users=300, days=10)
-"""Three chunks of the plain engine."""
+SMALL = Scenario(crm_users=50, regular_users=10, days=10)
+"""Three chunks of the plain engine, as `_small_chunks` cuts them."""
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CHUNKS, "plain", 25)
 
 
 @frozen
@@ -92,6 +99,18 @@ def test_a_pool_that_was_shut_down_takes_no_more() -> None:
     executor.shutdown()
     with pytest.raises(RuntimeError, match="after shutdown"):
         executor.submit(abs, 1)
+
+
+def test_workers_leave_interrupts_to_who_waits(processes: Executor) -> None:
+    """Ctrl-C goes to every process of a terminal; in a worker it changes nothing."""
+    assert processes.submit(signal.raise_signal, signal.SIGINT).result() is None
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        leave_interrupts()
+        signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_there_is_a_worker_at_least() -> None:

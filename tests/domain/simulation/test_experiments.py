@@ -29,13 +29,19 @@ from crm_domain.simulation import (
     sweep,
     with_parameters,
 )
-from crm_domain.simulation.engines import engine_named
+from crm_domain.simulation.behaviours import Process, User, wait
+from crm_domain.simulation.engines import CHUNKS, engine_named, resolved
 from crm_domain.simulation.jobs import Chunk
 from crm_domain.simulation.statistics import mean_interval, paired_difference
 
-SMALL = Scenario(crm_users=30, regular_users=10, days=30)
-LARGE = Scenario(crm_users=1200, regular_users=50, days=3)
-"""Three chunks of the plain engine."""
+SMALL = Scenario(crm_users=30, regular_users=10, days=20)
+LARGE = Scenario(crm_users=50, regular_users=10, days=5)
+"""Three chunks of the plain engine, as `_small_chunks` cuts them."""
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CHUNKS, "plain", 25)
 
 
 @define
@@ -89,7 +95,7 @@ def test_a_run_is_that_of_all_its_users_at_once() -> None:
     run = simulate(LARGE, 4, engine="plain", keep={"users", "events"})
     whole = engine_named("plain")(LARGE, 4, range(LARGE.users), frozenset({"users", "events"}))
     assert run.part.same(whole)
-    assert run.users["user"].tolist() == list(range(1250))
+    assert run.users["user"].tolist() == list(range(60))
     assert (run.engine, run.seed, run.scenario, run.crm) == ("plain", 4, LARGE, None)
 
 
@@ -109,6 +115,67 @@ def test_threads_give_the_same() -> None:
     assert run.part.same(simulate(LARGE, 4, engine="plain").part)
 
 
+def test_the_reference_engine_gives_the_model_too() -> None:
+    """And the same counts; spread over an executor the counts alone, for there are many models then."""
+    told: list[tuple[int, int]] = []
+    run = simulate(LARGE, 4, engine="reference", progress=lambda done, total: told.append((done, total)))
+    assert run.crm is not None
+    assert run.crm.as_service().count("crm_users") == 50
+    assert told == [(60, 60)]
+    assert run.part.same(simulate(LARGE, 4, engine="plain").part)
+    with ThreadPoolExecutor(1) as executor:
+        there = simulate(LARGE, 4, engine="reference", executor=executor)
+    assert there.crm is None
+    assert there.part.same(run.part)
+
+
+def test_an_interrupted_model_says_that_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its users live in one time, so that none of them is done before all are."""
+
+    def pressed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("crm_domain.simulation.jobs.simulate_reference", pressed)
+    with pytest.raises(Interrupted, match="interrupted after 0 of 60 users"):
+        simulate(LARGE, engine="reference")
+
+
+def applying(who: User) -> Process:
+    """Apply once a day, and do nothing else."""
+    while True:
+        yield wait(days=1)
+        yield who.job_request()
+
+
+def test_behaviours_of_ones_own_are_simulated_and_replicated() -> None:
+    """On the reference engine; a behaviour that hangs on no chance gives the same under every seed."""
+    run = simulate(LARGE, behaviour=applying)
+    assert run.engine == "reference"
+    assert (run.figure("job_requests"), run.figure("recordings")) == (60 * 4, 0)
+    replications = replicate(LARGE, 2, behaviour=applying)
+    assert replications.values("job_requests") == [240, 240]
+    assert replications.interval("revenue").high == 0
+
+
+def test_little_work_is_not_worth_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`auto` takes the plain engine for it, and the compiled one where much is to be done, all runs together."""
+    monkeypatch.setattr("crm_domain.simulation.engines.find_spec", lambda name: object())
+    assert simulate(SMALL).engine == "plain"
+    assert replicate(SMALL, 2)[0].engine == "plain"
+    monkeypatch.setattr("crm_domain.simulation.engines.WORTH_COMPILING", 1600)
+    monkeypatch.setattr("crm_domain.simulation.jobs.engine_named", lambda *_: engine_named("plain"))
+    monkeypatch.setitem(CHUNKS, "compiled", 100)
+    assert simulate(SMALL).engine == "plain"
+    assert replicate(SMALL, 2)[0].engine == "compiled"
+    assert replicate_until(SMALL, half_width=1e9, least=2)[0].engine == "compiled"
+
+
+def test_the_fast_engines_know_the_built_in_behaviour_alone() -> None:
+    """Another one is refused, not ignored."""
+    with pytest.raises(ValueError, match=r"'plain' knows the built-in behaviour alone: .* runs on 'reference'"):
+        simulate(LARGE, engine="plain", behaviour=applying)
+
+
 def test_nobody_is_a_scenario_too() -> None:
     """Its figures are 0 or none."""
     run = simulate(Scenario(crm_users=0, regular_users=0), engine="plain")
@@ -117,8 +184,11 @@ def test_nobody_is_a_scenario_too() -> None:
 
 
 def test_the_default_scenario_needs_no_argument() -> None:
-    """It is the one of `Scenario()`; the engine is the fastest that there is."""
-    assert Run(scenario=Scenario(), seed=0, engine="plain", part=simulate(engine="plain").part).scenario == Scenario()
+    """It is the one of `Scenario()`, under seed 0."""
+    with pytest.raises(Interrupted) as interrupted:
+        simulate(engine="plain", progress=stopping(1))
+    assert isinstance(interrupted.value.partial, Run)
+    assert (interrupted.value.partial.scenario, interrupted.value.partial.seed) == (Scenario(), 0)
 
 
 @pytest.mark.parametrize(
@@ -135,9 +205,9 @@ def test_runs_that_there_are_not(how: dict[str, Any], said: str) -> None:
 
 
 def test_the_compiled_engine_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without numba, `auto` is the plain one, and the compiled one is refused."""
+    """Without numba it is refused, and `auto` never takes it."""
     monkeypatch.setattr("crm_domain.simulation.engines.find_spec", lambda name: None)
-    assert simulate(SMALL).engine == "plain"
+    assert resolved("auto") == "plain"
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'crm-domain\[fast\]'"):
         simulate(SMALL, engine="compiled")
 
@@ -149,10 +219,10 @@ def test_progress_is_told_after_each_chunk() -> None:
     """In users: how many are done, and of how many."""
     told: list[tuple[int, int]] = []
     simulate(LARGE, engine="plain", progress=lambda done, total: told.append((done, total)))
-    assert told == [(500, 1250), (1000, 1250), (1250, 1250)]
+    assert told == [(25, 60), (50, 60), (60, 60)]
     told.clear()
     replicate(SMALL, 2, engine="plain", progress=lambda done, total: told.append((done, total)))
-    assert told == [(40, 80), (80, 80)]
+    assert told == [(25, 80), (40, 80), (65, 80), (80, 80)]
 
 
 def test_progress_fits_a_bar() -> None:
@@ -165,17 +235,14 @@ def test_progress_fits_a_bar() -> None:
 def test_an_interrupted_run_says_how_far_it_came() -> None:
     """And holds the run of the first users; it is a KeyboardInterrupt, so that nothing takes it for an error."""
     with pytest.raises(KeyboardInterrupt) as raised:
-        simulate(LARGE, 4, engine="plain", progress=stopping(1000))
+        simulate(LARGE, 4, engine="plain", progress=stopping(50))
     interrupted = raised.value
     assert isinstance(interrupted, Interrupted)
-    assert (str(interrupted), interrupted.done, interrupted.total) == (
-        "interrupted after 1,000 of 1,250 users",
-        1000,
-        1250,
-    )
+    assert (str(interrupted), interrupted.total) == ("interrupted after 50 of 60 users", 60)
+    assert interrupted.done == 50
     assert isinstance(interrupted.partial, Run)
-    assert interrupted.partial.part.same(engine_named("plain")(LARGE, 4, range(1000), frozenset({"users"})))
-    assert str(interrupted.partial).startswith("1,000 of 1,250 users, 3 days")
+    assert interrupted.partial.part.same(engine_named("plain")(LARGE, 4, range(50), frozenset({"users"})))
+    assert str(interrupted.partial).startswith("50 of 60 users, 5 days")
 
 
 def test_an_interrupt_before_anything_is_done_leaves_nothing() -> None:
@@ -382,4 +449,4 @@ def test_what_an_engine_raises_names_users_and_seed() -> None:
     """In a note."""
     with pytest.raises(ValueError, match="seed") as raised:
         simulate(SMALL, -1, engine="plain")
-    assert raised.value.__notes__ == ["while simulating users 0 to 39 of seed -1"]
+    assert raised.value.__notes__ == ["while simulating users 0 to 24 of seed -1"]
