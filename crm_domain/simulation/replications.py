@@ -293,9 +293,11 @@ def _running(values: Sequence[int]) -> list[int]:
 
 
 def _rounded(figure: Figure, value: float) -> str:
-    """Return a mean as a person reads it: counts are large, and their means are not whole."""
+    """Return a mean as a person reads it: counts are large, and only their means are not whole."""
     many = 1000
-    return f"{value:,.0f}" if figure.unit[:1] not in {"$", "%"} and abs(value) >= many else figure.text(value)
+    if figure.unit[:1] in {"$", "%"}:
+        return figure.text(value)
+    return figure.text(round(value) if value == round(value) or abs(value) >= many else value)
 
 
 def _gap(figure: Figure, gap: Interval) -> tuple[str, str]:

@@ -11,12 +11,14 @@ from typing import Any, Final
 import click
 
 from crm_adapters.command_log import LogError
+from crm_adapters.scenarios import DataError
 from crm_adapters.sqlite import StoreError
 
 from .backup import backup
 from .check import check
 from .dashboard import dashboard
 from .explain import explain
+from .fit import fit_command
 from .history import history
 from .init import init
 from .needs_credits import needs_credits
@@ -25,6 +27,7 @@ from .restore import restore
 from .rules import rules
 from .run import run
 from .sample import sample
+from .simulate import simulate
 from .stats import stats
 from .user import user
 from .users import users
@@ -41,6 +44,7 @@ EXIT_BROKEN_PIPE: Final = 141
 
 
 SECTIONS: Final[dict[str, tuple[click.Command, ...]]] = {
+    "Explore": (simulate, fit_command),
     "Rules": (run, explain, rules, sample),
     "What a file holds": (users, needs_credits, dashboard, user, history, stats),
     "Keep a file safe": (init, verify, rebuild, backup, restore),
@@ -69,7 +73,7 @@ class Commands(click.Group):
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
-        except (LogError, StoreError) as error:
+        except (DataError, LogError, StoreError) as error:
             raise BadInput(str(error)) from None
         except KeyboardInterrupt:
             ctx.exit(EXIT_INTERRUPTED)
@@ -104,7 +108,12 @@ def cli() -> None:
     """Run, explain and look up the rules of a CRM that sells video recordings for credits.
 
     \b
-    Try it on two weeks in the life of a small service, then keep it in a file:
+    Ask what a credit policy would do:
+      crm-domain simulate
+      crm-domain simulate --compare policy.initial_credits=2,3,4,6
+
+    \b
+    Run two weeks in the life of a small service, then keep it in a file:
       crm-domain run --sample --summary
       crm-domain explain --sample --line 93
       crm-domain run --sample --db crm.db -q

@@ -92,7 +92,7 @@ def _print_csv(cells: Iterable[object]) -> None:
 
 def _cell(value: Any) -> object:
     """Return what stands in a cell: NULL is empty, and no text is a formula."""
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     text = _text(value)
     return f"'{text}" if text.startswith(_FORMULA) else text

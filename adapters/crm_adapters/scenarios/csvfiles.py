@@ -74,13 +74,10 @@ def text_of(path: Path) -> str:
     """Return the text of a file, without a byte order mark.
 
     Raises:
-        DataError: It cannot be read, or is not UTF-8; with the line.
+        DataError: It is not UTF-8; with the line.
+        OSError: It cannot be read.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(path, None, f"cannot be read: {error.strerror}") from None
-    return decoded(content, path)
+    return decoded(path.read_bytes(), path)
 
 
 def decoded(content: bytes, name: str | Path) -> str:

@@ -157,6 +157,10 @@ class _Document:
             return tuple(self._moment(path, moment) for moment in value)
         if key == "start":
             return self._moment(path, value)
+        if key == "balances":
+            if not isinstance(value, list):
+                raise self._mistake(f"{path}: expected a list of whole numbers, got {_said(value)}")
+            return tuple(None if balance == -1 else balance for balance in value)
         try:
             return as_needed(key, value)
         except ValueError as error:

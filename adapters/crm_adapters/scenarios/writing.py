@@ -86,15 +86,15 @@ def _keys(part: Any) -> Iterator[str]:
             yield f"# {field.name} = []"
 
 
-_ABSENT_IF_NONE: Final = frozenset({"dates"})
+_ABSENT_IF_NONE: Final = frozenset({"dates", "balances"})
 """What stands as a comment if it is None; any other None is infinity."""
 
 
 def _described(part: Any) -> dict[str, str]:
-    """Return what the docstring of a class says of each of its attributes; None is ``inf`` in a file."""
+    """Return what the docstring of a class says of each of its attributes; in a file, None is ``inf`` or -1."""
     _, _, listed = (inspect.getdoc(part) or "").partition("Attributes:\n")
     return {
-        name: " ".join(text.split()).replace("None:", "inf:")
+        name: " ".join(text.split()).replace("None:", "inf:").replace("None for", "-1 for")
         for name, text in _ATTRIBUTE.findall(textwrap.dedent(listed))
     }
 
@@ -122,7 +122,7 @@ def _literal(value: Any) -> str:
 
 
 def _array(values: Sequence[Any]) -> str:
-    text = ", ".join(map(_literal, values))
+    text = ", ".join("-1" if value is None else _literal(value) for value in values)
     if len(text) < _WIDTH:
         return f"[{text}]"
     return "[\n" + "\n".join(f"    {line}" for line in textwrap.wrap(f"{text},", _WIDTH - 4)) + "\n]"

@@ -140,7 +140,7 @@ def test_the_commands_are_listed_by_what_somebody_wants(call: Any) -> None:
     """Each of them once, under a title."""
     shown = call("--help").stdout
     assert [title for title in SECTIONS if f"\n{title}:\n" not in shown] == []
-    listed = [line.split()[0] for line in shown.partition("\nRules:\n")[2].splitlines() if line.startswith("  ")]
+    listed = [line.split()[0] for line in shown.partition("\nExplore:\n")[2].splitlines() if line.startswith("  ")]
     assert sorted(listed) == sorted(cli.commands)
 
 

@@ -27,6 +27,7 @@ def cells(capsys: pytest.CaptureFixture[str], value: object) -> str:
     [
         (None, ""),
         (-3, "-3"),
+        (-2.5, "-2.5"),
         (True, "true"),
         (AT, "2026-01-01T12:30:15Z"),
         (Decimal("12.90"), "12.90"),

@@ -44,7 +44,11 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     for kind in ("crm", "regular"):
         dates = draw(st.none() | st.lists(MOMENTS, max_size=15))
         per_day = draw(st.floats(0, 1e9)) if dates is None else 0.0
-        people[f"{kind}_arrivals"] = Arrivals(per_day=per_day, dates=dates)
+        balances = None
+        if dates is not None:
+            credits_ = st.none() | st.integers(0, 1_000_000)
+            balances = draw(st.none() | st.lists(credits_, min_size=len(dates), max_size=len(dates)))
+        people[f"{kind}_arrivals"] = Arrivals(per_day=per_day, dates=dates, balances=balances)
         people[f"{kind}_users"] = draw(st.integers(0, 1_000_000_000)) if dates is None else len(dates)
     off = draw(st.sets(st.sampled_from(sorted(SAFEGUARDS))))
     return Scenario(
@@ -267,6 +271,8 @@ MISTAKES = [
         1,
         "start: expected a time with an offset such as 2026-01-05T09:30:00Z, got a time without one",
     ),
+    ("[crm_arrivals]\nbalances = 3", 2, "crm_arrivals.balances: expected a list of whole numbers, got a number"),
+    ("[crm_arrivals]\nbalances = [-2]", 2, "crm_arrivals.balances: expected numbers from 0 to 1000000, got -2"),
     ("[crm_arrivals]\nper_day = -1", 2, "crm_arrivals.per_day: expected a number from 0 to 1000000000, got -1"),
     ("[crm_arrivals]\nfile = 3", 2, 'crm_arrivals.file: expected a name such as "contacts.csv"'),
     ('[crm_arrivals]\ncolumn = "x"', 1, 'crm_arrivals.file: expected a name such as "contacts.csv"'),

@@ -7,6 +7,8 @@ from typing import Any
 
 import attrs
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 
 from crm_adapters.frames import to_pandas, to_polars
@@ -49,6 +51,12 @@ def test_frames_are_views(run: Run) -> None:
     column = run.users["credits_remaining"]
     assert where(to_pandas(run.users)["credits_remaining"].to_numpy()) == where(memoryview(column))
     assert where(to_polars(run.users)["credits_remaining"].to_numpy(allow_copy=False)) == where(memoryview(column))
+
+
+def test_both_libraries_take_a_table_as_it_is(run: Run) -> None:
+    """Columns are plain enough for their own constructors."""
+    assert pd.DataFrame(run.daily)["crm_payments"].tolist() == run.daily["crm_payments"].tolist()
+    assert pl.DataFrame(dict(run.users))["payments"].to_list() == run.users["payments"].tolist()
 
 
 def test_frames_count_as_the_run_does(run: Run) -> None:

@@ -30,8 +30,10 @@ from crm_domain.simulation import (
     with_parameters,
 )
 from crm_domain.simulation.behaviours import Process, User, wait
+from crm_domain.simulation.compiled import simulate_compiled
 from crm_domain.simulation.engines import CHUNKS, engine_named, resolved
 from crm_domain.simulation.jobs import Chunk
+from crm_domain.simulation.plain import simulate_plain
 from crm_domain.simulation.statistics import mean_interval, paired_difference
 
 SMALL = Scenario(crm_users=30, regular_users=10, days=20)
@@ -202,6 +204,11 @@ def test_runs_that_there_are_not(how: dict[str, Any], said: str) -> None:
     """The reason is told."""
     with pytest.raises(ValueError, match=said):
         simulate(SMALL, **how)
+
+
+def test_engines_are_found_by_their_names() -> None:
+    """The two that share the kernel are the functions of their modules."""
+    assert (engine_named("plain"), engine_named("compiled")) == (simulate_plain, simulate_compiled)
 
 
 def test_the_compiled_engine_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -186,7 +186,7 @@ def test_replications_read_as_a_table(replications: Replications) -> None:
     text = str(replications)
     assert text.startswith("5 replications of 50 users, 45 days")
     assert "95% interval" in text
-    assert re.search(r"^Users +50\.0 +50\.0 to 50\.0 +50\.0 +50\.0$", text, re.MULTILINE)
+    assert re.search(r"^Users +50 +50 to 50 +50 +50$", text, re.MULTILINE)
     assert Page(replications._repr_html_()).open == []
 
 

@@ -1,0 +1,136 @@
+"""The command ``crm-domain fit``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import click
+
+from crm_adapters.scenarios import DataError, load, save, with_settings
+from crm_adapters.scenarios.csvfiles import time_of
+from crm_adapters.scenarios.sources import Data, read_sources
+from crm_adapters.sqlite.reading import Progress
+from crm_domain.simulation import Scenario
+from crm_domain.simulation.fitting import Fit, fit, fit_payments
+from crm_domain.simulation.histories import day_of
+
+from .database import FILE
+from .forms import Form, form_options, print_rows
+from .output import table
+from .progress import progress_shown
+from .simulated import printable
+
+_COLUMNS: Final = ("path", "value", "low", "high", "basis")
+_PARTS: Final = ("user", "time", "amount")
+
+
+@click.command("fit", short_help="Make a scenario from what real users did.")
+@click.argument("sources", nargs=-1, required=True, type=FILE)
+@click.option("--out", type=FILE, metavar="FILE", help="Write the scenario to a new FILE (TOML).")
+@click.option(
+    "--base",
+    type=FILE,
+    metavar="FILE",
+    help="A scenario (TOML) for all that is not fitted. Without it: the default one, and the rules of a database.",
+)
+@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Set one value that is not fitted.")
+@click.option("--until", metavar="TIME", help="Until when the data tells. Without it: until the last time in it.")
+@click.option("--real-dates", is_flag=True, help="Let users come when they really came, rather than at the same rate.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="PART=NAME",
+    help="Of a table of payments: which column is the user, the time or the amount.",
+)
+@form_options
+def fit_command(
+    *,
+    sources: tuple[Path, ...],
+    out: Path | None,
+    base: Path | None,
+    settings: tuple[str, ...],
+    until: str | None,
+    real_dates: bool,
+    columns: tuple[str, ...],
+    form: Form,
+) -> None:
+    """Make a scenario for "simulate" from what real users did, and say how sure each number is.
+
+    \b
+    SOURCES are one of
+      a database     crm.db: its journal tells all
+      exports        CSV files of the document's tables, the main one among them; each is known
+                     by its columns, as COPY … WITH CSV HEADER writes them
+      payments       a table of user, time and perhaps amount: CSV with a first line that names
+                     the columns, or bare lines such as those of the public CDNOW log
+
+    Attempts that are blocked leave no trace. So rates come from the time in which users have
+    credits, and what they do without from how long it takes them to pay. Churn is what silence
+    tells: users do not say that they leave.
+
+    \b
+    Examples:
+      crm-domain fit crm.db --out mine.toml && crm-domain simulate mine.toml
+      crm-domain fit exports/*.csv --until 2026-03-01
+      crm-domain fit CDNOW_master.txt --set policy.credits_per_payment=1 --out cdnow.toml
+      crm-domain fit sales.csv --column user=client --column time=paid_on --json
+
+    \b
+    Exit codes: 0 it is done, 2 a file is wrong, or FILE exists already, 130 Ctrl-C.
+    """  # noqa: D301 - click takes \b for "keep these lines as they are"
+    if out is not None and out.exists():
+        raise click.UsageError(f"--out: {out} exists already: choose another name, or move it away.")
+    named = _named(columns)
+    end = None if until is None else _moment(until)
+    scenario = with_settings(Scenario() if base is None else load(base), settings)
+    try:
+        with progress_shown() as show:
+            data = read_sources(sources, scenario.policy, columns=named, until=end, progress=show)
+            if base is None and data.rules is not None:
+                scenario = with_settings(attrs.evolve(scenario, rules=data.rules), settings)
+            fitted = _fitted(data, scenario, show, real_dates=real_dates)
+    except ValueError as error:
+        raise DataError(sources[0], None, str(error).removeprefix("fit: ")) from None
+    if form is Form.TABLE:
+        click.echo(printable(_shown(fitted)))
+    else:
+        print_rows(form, _COLUMNS, map(_row, fitted.estimates))
+    if out is not None:
+        save(fitted.scenario, out)
+        click.echo(f"\nWrote {out}. Run it with: crm-domain simulate {out}", err=form is not Form.TABLE)
+
+
+def _fitted(data: Data, base: Scenario, show: Progress, *, real_dates: bool) -> Fit:
+    def progress(what: str) -> None:
+        show(f"fit {what}", 0, 1)
+
+    how = fit_payments if data.payments_alone else fit
+    return how(data.histories, base, dates=real_dates, progress=progress)
+
+
+def _named(columns: Sequence[str]) -> dict[str, str]:
+    named = {}
+    for column in columns:
+        part, _, name = column.partition("=")
+        if part not in _PARTS or not name:
+            raise click.UsageError(f"--column: expected user=NAME, time=NAME or amount=NAME, got {column!r}.")
+        named[part] = name
+    return named
+
+
+def _moment(text: str) -> float:
+    return day_of(time_of(text, Path("--until"), 1))
+
+
+def _shown(fitted: Fit) -> str:
+    listing = fitted.listing()
+    lines = [listing.title, "", table(listing.head, listing.rows)]
+    return "\n".join([*lines, *(["", *listing.notes] if listing.notes else [])])
+
+
+def _row(estimate: Any) -> dict[str, Any]:
+    return {name: getattr(estimate, name) for name in _COLUMNS}
