@@ -5,10 +5,13 @@ by seed, user, purpose and number, so that a run is the same on every engine, in
 by however many workers.
 """
 
+from .estimates import Estimate
 from .executors import ExecutorBroken
 from .experiments import compare, replicate, replicate_until, simulate, sweep
 from .figures import FIGURES, Figure
+from .fitting import Fit, fit, fit_payments
 from .forking import fork
+from .histories import Histories
 from .jobs import Interrupted
 from .parameters import UnknownParameter, parameters_of, with_parameters
 from .replications import Comparison, Replications, Sweep
@@ -27,8 +30,11 @@ __all__ = [
     "Arrivals",
     "Churn",
     "Comparison",
+    "Estimate",
     "ExecutorBroken",
     "Figure",
+    "Fit",
+    "Histories",
     "Interrupted",
     "Interval",
     "Part",
@@ -45,6 +51,8 @@ __all__ = [
     "UnknownParameter",
     "compare",
     "elasticities",
+    "fit",
+    "fit_payments",
     "fork",
     "mean_interval",
     "parameters_of",
