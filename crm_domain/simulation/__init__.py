@@ -5,6 +5,7 @@ by seed, user, purpose and number, so that a run is the same on every engine, in
 by however many workers.
 """
 
+from .behaviours import Behaviour, User, applicant, at_once, by_service, leave, wait
 from .estimates import Estimate
 from .executors import ExecutorBroken
 from .experiments import compare, replicate, replicate_until, simulate, sweep
@@ -14,12 +15,14 @@ from .forking import fork
 from .histories import Histories
 from .jobs import Interrupted
 from .parameters import UnknownParameter, parameters_of, with_parameters
+from .reference import simulate_reference
 from .replications import Comparison, Replications, Sweep
 from .runs import Run
 from .scenario import Activity, Arrivals, Churn, Payments, Recordings, Rhythm, Scenario
 from .screening import Screening, screen
 from .sensitivity import Sensitivity, elasticities
 from .statistics import Interval, Survival, mean_interval
+from .streams import Stream
 from .tables import EVENT_KINDS, POPULATIONS, Part
 
 __all__ = [
@@ -28,6 +31,7 @@ __all__ = [
     "POPULATIONS",
     "Activity",
     "Arrivals",
+    "Behaviour",
     "Churn",
     "Comparison",
     "Estimate",
@@ -46,20 +50,28 @@ __all__ = [
     "Scenario",
     "Screening",
     "Sensitivity",
+    "Stream",
     "Survival",
     "Sweep",
     "UnknownParameter",
+    "User",
+    "applicant",
+    "at_once",
+    "by_service",
     "compare",
     "elasticities",
     "fit",
     "fit_payments",
     "fork",
+    "leave",
     "mean_interval",
     "parameters_of",
     "replicate",
     "replicate_until",
     "screen",
     "simulate",
+    "simulate_reference",
     "sweep",
+    "wait",
     "with_parameters",
 ]

@@ -27,7 +27,6 @@ Such behaviours run on the model (`crm_domain.simulation.reference`); the fast e
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from attrs import frozen
@@ -307,10 +306,11 @@ def _leaving(user: User) -> Process:
 
 def _resyncs(user: User) -> Process:
     gap, key = user.settings.resync_gap, user.key(OF_RESYNCS)
-    if gap < NEVER:
-        for number in count(1):
-            yield Until(later(user.now_us, user.gap(key, number, gap)))
-            yield ByService(c.SyncCrmUser(email=user.email))
+    number = 0
+    while gap < NEVER:
+        number += 1
+        yield Until(later(user.now_us, user.gap(key, number, gap)))
+        yield ByService(c.SyncCrmUser(email=user.email))
 
 
 def _recordings(user: User) -> Process:

@@ -9,7 +9,6 @@ directory, or where ``NUMBA_CACHE_DIR`` says.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import math
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
@@ -26,11 +25,6 @@ from .tables import Part
 
 _COMPILED: Final = (streams, rhythm, account, tallies, kernel)
 _UNSIGNED: Final = (streams, rhythm)
-
-
-def is_available() -> bool:
-    """Tell whether numba is installed."""
-    return importlib.util.find_spec("numba") is not None
 
 
 def simulate_compiled(
@@ -61,10 +55,13 @@ def machine() -> Machine:
     compiled = compiled_run()  # first, because it says what is missing
     import numpy as np  # noqa: PLC0415 - belongs to the extra
 
-    types = {"q": np.int64, "Q": np.uint64, "b": np.int8, "d": np.float64}
+    types = {"q": np.int64, "Q": np.uint64, "B": np.uint8, "b": np.int8, "d": np.float64}
 
     def work(typecode: str, values: Iterable[Any]) -> Column:
         return np.array(values, types[typecode])
+
+    def zeros(length: int) -> Column:
+        return np.zeros(length, np.int64)
 
     def join(typecode: str, columns: list[Column]) -> Column:
         return np.concatenate([np.empty(0, types[typecode]), *columns])
@@ -73,7 +70,9 @@ def machine() -> Machine:
         record = [(name, np.dtype(type(value))) for name, value in given._asdict().items()]
         return np.array([tuple(given)], record)[0]
 
-    return Machine(run=compiled, work=work, column=work, join=join, word=np.uint64, settings=read, users_at_once=4_096)
+    return Machine(
+        run=compiled, work=work, zeros=zeros, column=work, join=join, word=np.uint64, settings=read, users_at_once=4_096
+    )
 
 
 def compiled_run() -> Callable[..., tuple[int, int, int]]:
@@ -114,7 +113,8 @@ def namespace() -> dict[str, Any]:
         ) from missing
 
     # None of them is called from Python: what that takes would only have to be compiled, too.
-    jit: Any = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[call-overload]
+    options: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    jit = numba.njit(**options)
     space: dict[str, Any] = {"__name__": __name__, "math": math, **_constants()}
     space |= {name: np.uint64(space[name]) for module in _UNSIGNED for name in module.WORDS}
     space |= {"EDGE": np.array(streams.EDGE, np.uint64)}
@@ -123,7 +123,9 @@ def namespace() -> dict[str, Any]:
     space["as_word"] = jit(lambda number: np.uint64(number))  # noqa: PLW0108 - numba takes functions alone
     space["in_order"] = jit(lambda m, begins, n: np.argsort(m[begins : begins + n], kind="mergesort"))
     for function in _functions():
-        space[function.__name__] = jit(FunctionType(function.__code__, space, function.__name__))
+        copied = FunctionType(function.__code__, space, function.__name__)
+        # Calls cost more than what most of them do; but what is rare would be in the way of what is not.
+        space[function.__name__] = numba.njit(**options, forceinline=function not in streams.RARE)(copied)
     return space
 
 

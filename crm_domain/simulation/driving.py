@@ -39,6 +39,7 @@ class Machine:
     Attributes:
         run: `crm_domain.simulation.kernel.run`, as it stands or compiled.
         work: Makes a column to work with, of a typecode, from values.
+        zeros: Makes a column of whole numbers to work with, all 0.
         column: Makes a column to hand out, of a typecode, from a part of a working one.
         join: Joins columns of a typecode.
         word: Makes of a number what keys are.
@@ -48,6 +49,7 @@ class Machine:
 
     run: Callable[..., tuple[int, int, int]]
     work: Make
+    zeros: Callable[[int], Column]
     column: Callable[[str, Column], Column]
     join: Callable[[str, list[Column]], Column]
     word: Callable[[int], Any]
@@ -67,14 +69,15 @@ def simulated(machine: Machine, scenario: Scenario, seed: int, users: range, kee
     own, salt = map(machine.word, seed_keys(seed))
     hours = hours_of(scenario.rhythm)
     settings = settings_of(scenario, hours, _ROOM)
-    tables = machine.work("d", hours), machine.work("Q", first_hours_of(hours)), machine.work("Q", [0] * PURPOSES)
+    tables = machine.work("d", hours), machine.work("B", first_hours_of(hours)), machine.work("Q", [0] * PURPOSES)
     memory, read = machine.work("q", memory_of(scenario, settings)), machine.settings(settings)
-    rows, events = _room(machine, keep, _EVENTS_EACH)
+    at_once = min(machine.users_at_once, len(users))
+    rows, events = _room(machine, keep, at_once, _EVENTS_EACH)
     all_rows: list[Column] = []
     all_events: list[Column] = []
     user = users.start
     while user < users.stop:
-        last = min(user + machine.users_at_once, users.stop)
+        last = min(user + at_once, users.stop)
         reached, written, filled = machine.run(memory, *tables, read, user, last, own, salt, rows, events)
         all_rows.append(machine.column("q", rows[:written]))
         all_events.append(machine.column("q", events[:filled]))
@@ -82,7 +85,7 @@ def simulated(machine: Machine, scenario: Scenario, seed: int, users: range, kee
             settings = settings_of(scenario, hours, 2 * settings.room)
             memory = machine.work("q", memory_of(scenario, settings, memory[: settings.row]))
             read = machine.settings(settings)
-            rows, events = _room(machine, keep, max(_EVENTS_EACH, settings.room))
+            rows, events = _room(machine, keep, at_once, max(_EVENTS_EACH, settings.room))
         user = reached
     return Part(
         users_from=users.start,
@@ -104,10 +107,11 @@ def refuse_users(users: range, scenario: Scenario) -> None:
         raise ValueError(f"users: expected a range within 0 to {scenario.users}, got {users}")
 
 
-def _room(machine: Machine, keep: AbstractSet[str], events_each: int) -> tuple[Column, Column]:
-    rows = len(USER_COLUMNS) * machine.users_at_once if "users" in keep else 0
-    events = len(EVENT_COLUMNS) * machine.users_at_once * events_each if "events" in keep else 0
-    return machine.work("q", [0] * rows), machine.work("q", [0] * events)
+def _room(machine: Machine, keep: AbstractSet[str], users: int, events_each: int) -> tuple[Column, Column]:
+    """Return room for the rows and for the events of so many users, where they are kept."""
+    rows = users * len(USER_COLUMNS) if "users" in keep else 0
+    events = users * events_each * len(EVENT_COLUMNS) if "events" in keep else 0
+    return machine.zeros(rows), machine.zeros(events)
 
 
 def _counts(machine: Machine, settings: Settings, memory: Column) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 from attrs import define, field, frozen
 
+from .counters import FREE_COUNTERS, fitted_recordings
 from .estimates import Estimate, by_log, counted, mean, rate, share
 from .histories import ACTIVITIES, Histories, exposure_by_weekday, first_window, moment_of, whole_life
 from .likelihoods import Activity, Seen
@@ -90,6 +91,30 @@ def fit(
     fitting.recordings()
     fitting.resyncs()
     fitting.paying()
+    return fitting.fit()
+
+
+def fit_counters(
+    histories: Histories, base: Scenario | None = None, *, dates: bool = False, progress: Progress = lambda _: None
+) -> Fit:
+    """Fit a scenario to counters without times, such as those of the dashboard.
+
+    Args:
+        histories: CRM users with ``counts``.
+        base: Where everything comes from that is not fitted.
+        dates: Whether users come when they really came.
+        progress: Is told what is being fitted.
+
+    Raises:
+        ValueError: There is nobody.
+    """
+    fitting = _Fitting(histories, base or Scenario(), progress)
+    fitting.people(dates=dates)
+    fitting.counters()
+    fitting.note(
+        "Counters have no times, so that churn, the rhythm and payments are not fitted: nobody is taken to leave."
+    )
+    fitting.values["churn.per_day"] = 0.0
     return fitting.fit()
 
 
@@ -214,6 +239,24 @@ class _Fitting:
         if sessions:
             self.add(mean("activity.session_seconds", sessions, counted(len(sessions), "session")))
 
+    def counters(self) -> None:
+        """Fit rates, and how much alike users are, to counters."""
+        until = self.histories.until
+        users = self.histories.of("crm")
+        seen = [
+            Seen(sum(user.counts[kind] for kind in FREE_COUNTERS), 0.0, until - user.arrived, alive=True)
+            for user in users
+        ]
+        if sum(one.events for one in seen) < EVENTS_MIN:
+            self.note(f"Rates and alike are not fitted: fewer than {EVENTS_MIN} events.")
+            return
+        self._life(seen, 1, "event", leave=False)
+        assert self.fitted is not None
+        counts = {kind: sum(user.counts[kind] for user in users) for kind in FREE_COUNTERS}
+        self._rates(counts, math.fsum(one.until for one in seen))
+        recordings = fitted_recordings(users, until, self.fitted)
+        self.add(*([] if recordings is None else [recordings]))
+
     def repeat_payments(self, stages: int) -> None:
         """Fit attempts to record, of which each *stages*-th leads to a payment, from those that followed the first."""
         payments = [user.moments["payments"] for user in self.histories.users]
@@ -225,8 +268,8 @@ class _Fitting:
         assert self.fitted is not None
         self.add(by_log("activity.recordings_per_day", self.fitted.rate, self.rate_error, basis))
 
-    def _life(self, seen: Sequence[Seen], stages: int, what: str) -> str:
-        """Fit a model of activity and churn; return from how much."""
+    def _life(self, seen: Sequence[Seen], stages: int, what: str, *, leave: bool = True) -> str:
+        """Fit a model of activity and, unless nobody leaves, of churn; return from how much."""
         picked = seen[:: math.ceil(len(seen) / USERS_MAX)]
         self.progress("activity and churn")
 
@@ -235,8 +278,8 @@ class _Fitting:
 
         events = sum(one.events for one in picked)
         pace = stages * events / math.fsum(one.until for one in picked)
-        best = lowest(badness, [0.0, math.log(pace), math.log(0.005)])
-        of_shape, self.rate_error, of_leaving = standard_errors(badness, best)
+        best = lowest(badness, [0.0, math.log(pace), math.log(0.005)][: 2 + leave])
+        of_shape, self.rate_error, *of_leaving = standard_errors(badness, best)
         self.fitted = _model(best)
         basis = f"{counted(events, what)}, {counted(len(picked), 'user')}"
         if self.fitted.shape < _ALIKE:
@@ -244,8 +287,8 @@ class _Fitting:
         else:
             self.add(Estimate(path="alike", value=None, basis=basis))
         if self.fitted.leaving > 2 * _LEAVING_MIN:
-            self.add(by_log("churn.per_day", self.fitted.leaving, of_leaving, basis))
-        else:
+            self.add(by_log("churn.per_day", self.fitted.leaving, of_leaving[0], basis))
+        elif leave:
             self.add(Estimate(path="churn.per_day", value=0.0, basis=basis))
         return basis
 
@@ -267,7 +310,7 @@ class _Fitting:
         """Fit the weights of the days of the week, and of the hours of the day where they are known."""
         until = self.histories.until
         users = [user for user in self.histories.users if user.arrived < until]
-        times = [at for user in users for at in user.times(kinds)]
+        times = [at for user in users for at in user.times(kinds) if at <= until]
         if len(times) < RHYTHM_MIN or until - self.histories.start < _WEEK:
             self.note(f"The rhythm is not fitted: that takes a week and {RHYTHM_MIN} events.")
             return
@@ -301,7 +344,7 @@ class _Fitting:
         """Fit how often the sync function sees CRM users again."""
         crm, until = self.histories.of("crm"), self.histories.until
         if crm:
-            count = sum(len(user.moments.get("resyncs", ())) for user in crm)
+            count = sum(at <= until for user in crm for at in user.moments.get("resyncs", ()))
             exposure = math.fsum(until - user.arrived for user in crm)
             self.add(rate("resyncs_per_day", count, exposure, counted(count, "re-sync")))
 
@@ -343,9 +386,10 @@ _NOBODY: Final[Mapping[str, Any]] = {
 
 
 def _model(at: Sequence[float]) -> Activity:
-    """Return the model whose parameters have these logarithms, within bounds."""
-    shape, pace, leaving = (math.exp(max(min(x, 20.0), -20.0)) for x in at)
-    return Activity(min(max(shape, SHAPE_MIN), SHAPE_MAX), pace, min(max(leaving, _LEAVING_MIN), _LEAVING_MAX))
+    """Return the model whose parameters have these logarithms, within bounds; without the third, nobody leaves."""
+    shape, pace, *leaving = (math.exp(max(min(x, 20.0), -20.0)) for x in at)
+    gone = min(max(leaving[0], _LEAVING_MIN), _LEAVING_MAX) if leaving else 0.0
+    return Activity(min(max(shape, SHAPE_MIN), SHAPE_MAX), pace, gone)
 
 
 def _text(value: Any) -> str:

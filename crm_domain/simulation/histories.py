@@ -44,6 +44,7 @@ class History:
         completed: How many were marked as completed.
         processing: How long marking took, in days, of each that is known.
         sessions: The lengths of sessions, in seconds.
+        counts: Of a user whose times are not known: ``job_requests``, ``resumes``, ``recordings``, and the ``credits`` left.
         amounts: What was paid, where that differs from payment to payment.
     """
 
@@ -55,6 +56,7 @@ class History:
     completed: int = 0
     processing: Sequence[float] = field(default=(), repr=False)
     sessions: Sequence[int] = field(default=(), repr=False)
+    counts: Mapping[str, int] = field(factory=dict)
     amounts: Sequence[Decimal] = field(default=(), repr=False)
 
     def times(self, kinds: Iterable[str]) -> list[float]:

@@ -18,6 +18,10 @@ def _work(_: str, values: Iterable[Any]) -> Column:
     return list(values)  # the interpreter reads lists faster than arrays
 
 
+def _zeros(length: int) -> Column:
+    return [0] * length
+
+
 def _joined(typecode: str, columns: list[Column]) -> Column:
     joined = array(typecode)
     for column in columns:
@@ -30,7 +34,7 @@ def _as_they_are(settings: Settings) -> Settings:
 
 
 _MACHINE: Final = Machine(
-    run=run, work=_work, column=array, join=_joined, word=int, settings=_as_they_are, users_at_once=64
+    run=run, work=_work, zeros=_zeros, column=array, join=_joined, word=int, settings=_as_they_are, users_at_once=64
 )
 
 

@@ -13,6 +13,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from .scenario import Rhythm
@@ -37,7 +38,8 @@ _PER_WEEK: Final = 1.0 / WEEK_US
 _PLACE: Final = PLACES / WEEK_US
 
 
-def hours_of(rhythm: Rhythm) -> list[float]:
+@lru_cache(maxsize=8)
+def hours_of(rhythm: Rhythm) -> tuple[float, ...]:
     """Return what `calendar` and `operational` look up, one after the other.
 
     Returns:
@@ -49,13 +51,14 @@ def hours_of(rhythm: Rhythm) -> list[float]:
     weights = [weight / mean for weight in raw]
     before = [math.fsum(weights[:hour]) * HOUR_US for hour in range(HOURS)]
     inverse = [1 / weight if weight else 0.0 for weight in weights]
-    return [*before, math.inf, *weights, *inverse, *(float(hour * HOUR_US) for hour in range(HOURS))]
+    return (*before, math.inf, *weights, *inverse, *(float(hour * HOUR_US) for hour in range(HOURS)))
 
 
-def first_hours_of(hours: Sequence[float]) -> list[int]:
+@lru_cache(maxsize=8)
+def first_hours_of(hours: tuple[float, ...]) -> tuple[int, ...]:
     """Return, for each place in a week of operational time, the hour that it begins in."""
     before = hours[:HOURS]
-    return [bisect_right(before, place / PLACES * WEEK_US) - 1 for place in range(PLACES + 1)]
+    return tuple(bisect_right(before, place / PLACES * WEEK_US) - 1 for place in range(PLACES + 1))
 
 
 def since_monday_us(start: datetime) -> int:

@@ -190,6 +190,9 @@ EDGE, WIDTH, HEIGHT = _ziggurat()
 FUNCTIONS: Final = (word, key_of, unit, log, exp, exponential_at_edge, exponential, gamma)
 """What can be compiled, each after what it needs."""
 
+RARE: Final = (log, exp, exponential_at_edge, gamma)
+"""Those of them that are needed less often than once a user's every event."""
+
 
 class Stream:
     """Draws for one purpose of one user, one after the other.

@@ -53,14 +53,13 @@ _TOTALS: Final = len(TOTALS)
 
 def activate(m: Column, s: Settings, user: int, at: int, daily: int, cohort: int, arrived: int) -> None:
     """Count a user as active on a day, and in a week since their arrival, once."""
-    day = at // DAY_US
+    day, since = at // DAY_US, (at - arrived) // WEEK_US
     if m[s.on_day + day] != user:
         m[s.on_day + day] = user
         m[daily + DAILY_ACTIVE * s.days + day] += 1
-        since = (at - arrived) // WEEK_US
-        if m[s.in_week + since] != user:
-            m[s.in_week + since] = user
-            m[cohort + since] += 1
+    if m[s.in_week + since] != user:  # on a day that is not new, a week may be: users do not come at midnight
+        m[s.in_week + since] = user
+        m[cohort + since] += 1
 
 
 def tally_account(m: Column, s: Settings, n: int, daily: int, cohort: int) -> int:

@@ -14,7 +14,7 @@ from crm_adapters.scenarios.csvfiles import time_of
 from crm_adapters.scenarios.sources import Data, read_sources
 from crm_adapters.sqlite.reading import Progress
 from crm_domain.simulation import Scenario
-from crm_domain.simulation.fitting import Fit, fit, fit_payments
+from crm_domain.simulation.fitting import Fit, fit, fit_counters, fit_payments
 from crm_domain.simulation.histories import day_of
 
 from .database import FILE
@@ -24,6 +24,7 @@ from .progress import progress_shown
 from .simulated import printable
 
 _COLUMNS: Final = ("path", "value", "low", "high", "basis")
+_HOW: Final = {"all": fit, "payments": fit_payments, "counters": fit_counters}
 _PARTS: Final = ("user", "time", "amount")
 
 
@@ -65,6 +66,8 @@ def fit_command(
       a database     crm.db: its journal tells all
       exports        CSV files of the document's tables, the main one among them; each is known
                      by its columns, as COPY … WITH CSV HEADER writes them
+      counters       a CSV file of CRM users with their totals, as "users --csv" prints it, or the
+                     document's export; with --until, the time at which they were read
       payments       a table of user, time and perhaps amount: CSV with a first line that names
                      the columns, or bare lines such as those of the public CDNOW log
 
@@ -76,6 +79,7 @@ def fit_command(
     Examples:
       crm-domain fit crm.db --out mine.toml && crm-domain simulate mine.toml
       crm-domain fit exports/*.csv --until 2026-03-01
+      crm-domain users --csv > users.csv && crm-domain fit users.csv --until 2026-03-01
       crm-domain fit CDNOW_master.txt --set policy.credits_per_payment=1 --out cdnow.toml
       crm-domain fit sales.csv --column user=client --column time=paid_on --json
 
@@ -108,8 +112,7 @@ def _fitted(data: Data, base: Scenario, show: Progress, *, real_dates: bool) -> 
     def progress(what: str) -> None:
         show(f"fit {what}", 0, 1)
 
-    how = fit_payments if data.payments_alone else fit
-    return how(data.histories, base, dates=real_dates, progress=progress)
+    return _HOW[data.known](data.histories, base, dates=real_dates, progress=progress)
 
 
 def _named(columns: Sequence[str]) -> dict[str, str]:
@@ -123,7 +126,10 @@ def _named(columns: Sequence[str]) -> dict[str, str]:
 
 
 def _moment(text: str) -> float:
-    return day_of(time_of(text, Path("--until"), 1))
+    try:
+        return day_of(time_of(text, Path(), 1))
+    except DataError as error:
+        raise click.UsageError(f"--until: {error.problem}") from None
 
 
 def _shown(fitted: Fit) -> str:

@@ -49,10 +49,12 @@ def draw(found: Replications | Comparison, picture: Picture) -> bytes:
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
     from crm_adapters.plots import plot_comparison, plot_retention, plot_revenue, plot_survival  # noqa: PLC0415
+    from crm_adapters.plots.comparing import SHOWN  # noqa: PLC0415
     from crm_adapters.plots.style import styled  # noqa: PLC0415
 
     if isinstance(found, Comparison):
-        plot_comparison(found)
+        everywhere = [found.base, *found.variants.values()]
+        plot_comparison(found, [name for name in SHOWN if all(None not in runs.values(name) for runs in everywhere)])
     else:
         panels: list[Callable[[Any], object]] = []
         if found.scenario.crm_users and found.scenario.policy.initial_credits:

@@ -19,6 +19,7 @@ from crm_adapters.scenarios import alternatives, dumps, load, loads, with_settin
 from crm_adapters.scenarios.reading import decoded_scenario
 from crm_adapters.sqlite.saving import refuse_taken, save_as
 from crm_domain.simulation import Comparison, ExecutorBroken, Interrupted, Replications, Scenario, compare, replicate
+from crm_domain.simulation.engines import CHUNKS
 
 from .database import FILE
 from .forms import Form, form_options, print_rows
@@ -60,10 +61,6 @@ class _Done:
 
     found: Replications | Comparison
     check: Check
-
-
-def _engines() -> tuple[str, ...]:
-    return ("auto", "compiled", "plain", "reference")
 
 
 @click.command(short_help="Simulate a population: who runs dry, when, and what it earns.")
@@ -111,7 +108,7 @@ def _engines() -> tuple[str, ...]:
 )
 @click.option(
     "--engine",
-    type=click.Choice(_engines()),
+    type=click.Choice(("auto", *CHUNKS)),
     default="auto",
     show_default=True,
     help="All give the same. auto is the fastest that is installed; reference drives the model itself.",
@@ -214,7 +211,7 @@ def _scenario(file: Any, users: int | None, days: int | None, settings: Sequence
 
 
 def _loaded(file: Any) -> Scenario:
-    if file.name == "<stdin>":
+    if getattr(file, "name", "<stdin>") == "<stdin>":
         return loads(decoded_scenario(file.read(), "<stdin>"), name="<stdin>")
     return load(file.name)
 
@@ -269,7 +266,7 @@ def _advise(work: _Work) -> None:
 
 def _run(ctx: click.Context, work: _Work) -> _Done:
     """Run it all; what is interrupted writes nothing."""
-    doing = "the simulation"
+    doing, written = "the simulation", "Nothing was written."
     try:
         with progress_shown() as show, ExitStack() as stack:
             executor = stack.enter_context(Processes(work.workers)) if work.workers > 1 else None
@@ -293,6 +290,7 @@ def _run(ctx: click.Context, work: _Work) -> _Done:
             if work.db is not None:
                 doing = f"writing {work.db}"
                 save_as(check.crm, work.db, progress=show)
+                written = f"{work.db} was written."
             if work.picture is not None:
                 work.picture.path.write_bytes(drawn)
     except Interrupted as error:
@@ -301,7 +299,7 @@ def _run(ctx: click.Context, work: _Work) -> _Done:
         )
         ctx.exit(_EXIT_INTERRUPTED)
     except KeyboardInterrupt:
-        click.echo(f"Interrupted in {doing}. Nothing was written.", err=True)
+        click.echo(f"Interrupted in {doing}. {written}", err=True)
         ctx.exit(_EXIT_INTERRUPTED)
     except ExecutorBroken as error:
         raise click.ClickException(str(error)) from None

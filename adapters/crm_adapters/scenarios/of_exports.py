@@ -34,6 +34,52 @@ _MARKS: Final[Mapping[str, frozenset[str]]] = {
 _IGNORED: Final = frozenset({"stats", "profiles"})
 
 
+_COUNTERS: Final[Mapping[str, str]] = {
+    "total_applications": "job_requests",
+    "total_resumes": "resumes",
+    "total_recordings": "recordings",
+    "credits_remaining": "credits",
+}
+"""Columns of counters, which stand beside the main table's in exports of it with its stats."""
+
+
+def has_counters(columns: Sequence[str]) -> bool:
+    """Tell whether a table has one line a CRM user, with all counters."""
+    return {*_MARKS["crm_users"], *_COUNTERS} <= {column.casefold() for column in columns}
+
+
+def read_counters(path: Path, text: str, *, until: float | None) -> Histories:
+    """Return CRM users with their counters, which count until a moment that has to be given.
+
+    Raises:
+        DataError: It is not given, or the file has a cell that cannot be read; with the line.
+    """
+    table = read_csv(path, text)
+    if until is None:
+        raise DataError(path, None, "has counters, which do not say until when they count: give that time with --until")
+    names = {column.casefold(): column for column in table.columns}
+    users = [
+        History(
+            population="crm",
+            arrived=day_of(time_of(row[names["user_created_at"]], path, line)),
+            counts={kind: _count(row[names[column]], path, line) for column, kind in _COUNTERS.items()},
+        )
+        for line, row in table.rows
+        if row[names["user_created_at"]]
+    ]
+    if not users:
+        raise DataError(path, None, "has no user, so there is nothing to fit")
+    return Histories(users=users, until=until, source=f"{path}: counters of {len(users):,} users")
+
+
+def _count(text: str, path: Path, line: int) -> int:
+    if not text.isascii() or not text.isdigit():
+        if not text:
+            return 0  # a user without counters did nothing yet
+        raise DataError(path, line, f"expected a count, got {text[:40]!r}")
+    return int(text)
+
+
 def kind_of(columns: Sequence[str]) -> str | None:
     """Return which table has these columns; None if none of the document has."""
     names = {column.casefold() for column in columns}

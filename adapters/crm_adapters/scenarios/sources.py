@@ -15,7 +15,7 @@ from crm_domain.simulation.histories import Histories
 from .csvfiles import is_database, read_csv, text_of
 from .errors import DataError
 from .of_databases import read_database
-from .of_exports import kind_of, read_exports
+from .of_exports import has_counters, kind_of, read_counters, read_exports
 from .of_payments import read_payments
 
 
@@ -26,12 +26,12 @@ class Data:
     Attributes:
         histories: What users did.
         rules: The rules that they met, if the files say.
-        payments_alone: Whether nothing but payments is known.
+        known: What is known of users: ``all``, ``payments`` alone, or ``counters`` without times.
     """
 
     histories: Histories
     rules: Rules | None = None
-    payments_alone: bool = False
+    known: str = "all"
 
 
 def read_sources(
@@ -64,5 +64,7 @@ def read_sources(
         text = text_of(paths[0])
         head = read_csv(paths[0], text.partition("\n")[0]).columns
         if columns or kind_of(head) in {None, "payments"}:
-            return Data(histories=read_payments(paths[0], columns=columns, until=until, text=text), payments_alone=True)
+            return Data(histories=read_payments(paths[0], columns=columns, until=until, text=text), known="payments")
+        if has_counters(head):
+            return Data(histories=read_counters(paths[0], text, until=until), known="counters")
     return Data(histories=read_exports(paths, policy, until=until))

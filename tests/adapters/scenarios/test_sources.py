@@ -72,7 +72,7 @@ def test_a_database_tells_all(tmp_path: Path) -> None:
     data = read_sources([filled(tmp_path / "crm.db")], POLICY)
     assert data.rules is not None
     assert data.rules.credit_policy.initial_credits == 2
-    assert not data.payments_alone
+    assert data.known == "all"
     amy, rita = data.histories.users
     hours = {kind: [round((at - DAY) * 24) for at in times] for kind, times in amy.moments.items()}
     assert hours == {
@@ -159,7 +159,7 @@ def test_tables_are_known_by_their_columns(users_first: bool, write: Write) -> N
 
 
 def test_rows_may_name_their_owner_by_address(write: Write) -> None:
-    """As the command ``users --csv`` does, and its end can be given."""
+    """And the end can be given."""
     text = "email,credits_remaining,user_created_at,total_applications\namy@x.test,4,2026-03-01,0\n"
     data = read_sources([write("users.csv", text)], POLICY, until=DAY + 30)
     assert [user.population for user in data.histories.users] == ["crm"]
@@ -180,12 +180,43 @@ def test_what_is_no_export_is_told(files: dict[str, str], message: str, write: W
     assert message in str(caught.value)
 
 
+# --- counters ---------------------------------------------------------------------------------
+
+COUNTERS = """\
+email,credits_remaining,user_created_at,total_applications,total_recordings,total_resumes
+amy@x.test,1,2026-03-01,7,3,1
+ben@x.test,0,2026-03-02,,4,0
+nobody@x.test,0,,0,0,0
+"""
+
+
+def test_counters_have_no_times(write: Write) -> None:
+    """But an end, which has to be given; a user without counters did nothing, one without a date never came."""
+    path = write("users.csv", COUNTERS)
+    data = read_sources([path], POLICY, until=DAY + 30)
+    assert data.known == "counters"
+    assert [user.counts for user in data.histories.users] == [
+        {"job_requests": 7, "resumes": 1, "recordings": 3, "credits": 1},
+        {"job_requests": 0, "resumes": 0, "recordings": 4, "credits": 0},
+    ]
+    assert [user.arrived for user in data.histories.users] == [DAY, DAY + 1]
+    with pytest.raises(DataError, match="give that time with --until"):
+        read_sources([path], POLICY)
+
+
+def test_a_mistake_in_counters_is_told_with_its_line(write: Write) -> None:
+    with pytest.raises(DataError, match=r"users\.csv:2: expected a count, got '-7'"):
+        read_sources([write("users.csv", COUNTERS.replace(",7,", ",-7,"))], POLICY, until=DAY)
+    with pytest.raises(DataError, match="has no user, so there is nothing to fit"):
+        read_sources([write("users.csv", COUNTERS.partition("\n")[0])], POLICY, until=DAY)
+
+
 # --- payments alone ---------------------------------------------------------------------------
 
 
 def payments(path: Path, **how: dict[str, str]) -> list[History]:
     data = read_sources([path], POLICY, **how)  # type: ignore[arg-type]
-    assert data.payments_alone
+    assert data.known == "payments"
     return list(data.histories.users)
 
 

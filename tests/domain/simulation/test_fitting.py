@@ -26,7 +26,7 @@ from crm_domain.simulation import (
     simulate,
 )
 from crm_domain.simulation.estimates import Estimate, by_log, by_odds, mean, rate, share
-from crm_domain.simulation.fitting import Fit, fit, fit_payments
+from crm_domain.simulation.fitting import Fit, fit, fit_counters, fit_payments
 from crm_domain.simulation.histories import Histories, History, day_of
 from crm_domain.simulation.parameters import parameters_of
 
@@ -173,6 +173,21 @@ def test_users_who_are_alike_are_found_to_be() -> None:
     assert values["churn.per_day"].value < 0.001
 
 
+def test_what_was_behind_the_end_does_not_count() -> None:
+    """A fit until a moment is that of data that ends there."""
+    data = histories_of(attrs.evolve(SCENARIO, days=30, crm_users=30, regular_users=0), seed=7)
+    early = attrs.evolve(data, until=data.until - 15)
+    cut = [
+        attrs.evolve(
+            user,
+            moments={kind: [at for at in times if at <= early.until] for kind, times in user.moments.items()},
+            credits=[(at, change) for at, change in user.credits if at <= early.until],
+        )
+        for user in data.users
+    ]
+    assert fit(early).estimates == fit(attrs.evolve(early, users=cut)).estimates
+
+
 def test_real_dates_can_be_kept() -> None:
     data = histories_of(attrs.evolve(SCENARIO, days=30, crm_users=40, regular_users=3), seed=3)
     scenario = fit(data, dates=True).scenario
@@ -192,6 +207,54 @@ def test_regular_users_alone_have_rates_too() -> None:
     assert "activity.recordings_per_day" not in values
     assert result.scenario.activity.recordings_per_day == Scenario().activity.recordings_per_day
     assert any("Payments are not fitted" in note for note in result.notes)
+
+
+# --- counters ---------------------------------------------------------------------------------
+
+
+def counters_of(scenario: Scenario, seed: int) -> Histories:
+    """Simulate users, and keep of them what a dashboard has."""
+    users, start = simulate(scenario, seed, engine="plain").users, day_of(scenario.start)
+    names = {
+        "job_requests": "job_requests",
+        "resumes": "resumes",
+        "recordings": "recordings",
+        "credits": "credits_remaining",
+    }
+    rows = zip(users["arrived_us"], *(users[name] for name in names.values()), strict=True)
+    known = [
+        History(population="crm", arrived=start + at / 86_400_000_000, counts=dict(zip(names, counts, strict=True)))
+        for at, *counts in rows
+        if at >= 0
+    ]
+    return Histories(users=known, until=start + scenario.days, source="simulated")
+
+
+def test_counters_give_rates_and_likeness() -> None:
+    """Of recordings too, though they stop with the credits; where nobody leaves."""
+    scenario = attrs.evolve(
+        SCENARIO, regular_users=0, churn=Churn(per_day=0, when_blocked=0), payments=Payments(when_blocked=0, early=0)
+    )
+    result = fit_counters(counters_of(scenario, seed=8))
+    values = found(result)
+    assert_holds(values["alike"], 1.5)
+    assert_holds(values["activity.job_requests_per_day"], 0.5)
+    assert_holds(values["activity.resumes_per_day"], 0.1)
+    assert_holds(values["activity.recordings_per_day"], 0.3)
+    assert result.scenario.churn.per_day == 0
+    assert result.notes[0].startswith("Counters have no times")
+
+
+def test_too_few_counts_give_nothing() -> None:
+    """Nor do recordings that nobody made."""
+    amy = History(
+        population="crm", arrived=1.0, counts={"job_requests": 3, "resumes": 0, "recordings": 0, "credits": 4}
+    )
+    data = Histories(users=[amy], until=9.0, source="")
+    assert next(note.partition(":")[0] for note in fit_counters(data).notes) == "Rates and alike are not fitted"
+    many = found(fit_counters(attrs.evolve(data, users=[amy] * 20)))
+    assert "activity.recordings_per_day" not in many
+    assert many["activity.resumes_per_day"].value == 0
 
 
 # --- payments alone ---------------------------------------------------------------------------
