@@ -6,10 +6,13 @@ by however many workers.
 """
 
 from .behaviours import Behaviour, User, applicant, at_once, by_service, leave, wait
+from .estimates import Estimate
 from .executors import ExecutorBroken
 from .experiments import compare, replicate, replicate_until, simulate, sweep
 from .figures import FIGURES, Figure
+from .fitting import Fit, fit, fit_payments
 from .forking import fork
+from .histories import Histories
 from .jobs import Interrupted
 from .parameters import UnknownParameter, parameters_of, with_parameters
 from .reference import simulate_reference
@@ -18,7 +21,7 @@ from .runs import Run
 from .scenario import Activity, Arrivals, Churn, Payments, Recordings, Rhythm, Scenario
 from .screening import Screening, screen
 from .sensitivity import Sensitivity, elasticities
-from .statistics import Interval, Survival
+from .statistics import Interval, Survival, mean_interval
 from .streams import Stream
 from .tables import EVENT_KINDS, POPULATIONS, Part
 
@@ -31,8 +34,11 @@ __all__ = [
     "Behaviour",
     "Churn",
     "Comparison",
+    "Estimate",
     "ExecutorBroken",
     "Figure",
+    "Fit",
+    "Histories",
     "Interrupted",
     "Interval",
     "Part",
@@ -54,8 +60,11 @@ __all__ = [
     "by_service",
     "compare",
     "elasticities",
+    "fit",
+    "fit_payments",
     "fork",
     "leave",
+    "mean_interval",
     "parameters_of",
     "replicate",
     "replicate_until",

@@ -11,9 +11,11 @@ from typing import Any, Final
 
 import pytest
 
-from .executing import FOLDER, KERNEL, NOTEBOOKS, PICTURES, executed, read, shown, text, tidy
+from .executing import FOLDER, KERNEL, NOTEBOOKS, PICTURES, executed, read, shown, text, tidy, words_of
+from .pictures import PICTURES_FOLDER, README_PICTURES, drawn, file_of
 
 BYTES_MAX: Final = 1_000_000
+SMALL_BYTES: Final = 200_000
 WIDTH_MAX: Final = 104
 """Columns of code that a page shows; what is behind them, it cuts off."""
 
@@ -35,13 +37,13 @@ def python(notebook: Path) -> Iterator[ast.AST]:
 
 
 def test_notebooks_are_numbered_stories() -> None:
-    """Each has a number of its own and a name that speaks; nothing else is there but how figures look."""
+    """Each has a number of its own and a name that speaks; nothing else is there but how figures look and the README's pictures."""
     assert NOTEBOOKS
     names = [notebook.name for notebook in NOTEBOOKS]
     assert [name for name in names if not re.fullmatch(r"\d\d(_[a-z]+)+\.ipynb", name)] == []
     assert len({name[:2] for name in names}) == len(names)
     others = {path.name for path in FOLDER.iterdir() if not path.name.startswith(".")} - set(names)
-    assert others == {"figures.mplstyle"}
+    assert others == {"figures.mplstyle", PICTURES_FOLDER.name}
 
 
 @of_each_notebook
@@ -83,12 +85,15 @@ def test_only_public_names_are_used(notebook: Path) -> None:
 
 @of_each_notebook
 def test_every_figure_is_stored_and_says_what_to_see(notebook: Path) -> None:
-    """A cell that draws has a picture, a title, and both axes named, in words that are in the picture."""
-    figures = [(source, cell) for source, cell in cells(notebook, "code") if "plt.subplots(" in source]
+    """A cell that draws has a picture, a title, and both axes named; the library's own pictures always have them."""
+    figures = [(source, cell) for source, cell in cells(notebook, "code") if "plt.show()" in source]
     assert figures
     for source, cell in figures:
         pictures = [kind for kind, _ in shown(cell) if kind in PICTURES]
         assert len(pictures) == 1, source
+        if "plt.subplots(" not in source:
+            assert re.search(r"^plot_\w+\(", source, re.MULTILINE), source
+            continue
         for part in (r"title(=|\()", r"xlabel(=|\()", r"ylabel(=|\()"):
             assert re.search(part, source), (part, source)
 
@@ -118,3 +123,12 @@ def test_links_lead_somewhere(notebook: Path) -> None:
     for source, _ in cells(notebook, "markdown"):
         for link in re.findall(r"\]\((?!http|#)([^)#]+)", source):
             assert (FOLDER / link).exists(), link
+
+
+def test_the_readmes_pictures_are_what_the_library_draws() -> None:
+    """In all their words; ``python -m tests.notebooks --pictures`` stores them anew. They are small, and nothing else is there."""
+    assert set(PICTURES_FOLDER.iterdir()) == set(map(file_of, README_PICTURES))
+    for name in README_PICTURES:
+        kept = file_of(name).read_text(encoding="utf-8")
+        assert words_of(kept) == words_of(drawn(name)), name
+        assert len(kept) < SMALL_BYTES

@@ -17,29 +17,6 @@ INK: Final = "#1f2933"
 QUIET: Final = "#5f6b7a"
 PALE: Final = "#d9dee4"
 
-_SETTINGS: Final[Any] = {
-    "font.size": 10,
-    "axes.titlesize": 12,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlepad": 26,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": QUIET,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "text.color": INK,
-    "xtick.color": QUIET,
-    "ytick.color": QUIET,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "grid.color": PALE,
-    "grid.linewidth": 0.8,
-    "lines.linewidth": 2,
-    "figure.facecolor": "white",
-    "axes.facecolor": "white",
-}
-
 
 @frozen
 class Look:
@@ -58,6 +35,32 @@ LOOKS: Final = (
     Look("#8a6d00", (0, (8, 2)), "v"),
     Look("#3b3b3b", (0, (3, 1, 1, 1, 1, 1)), "P"),
 )
+
+
+_SETTINGS: Final[Any] = {
+    "font.size": 10,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 26,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": QUIET,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    # A reader's own cycle may have marks and dashes, which would stand on lines that are not a series.
+    "axes.prop_cycle": mpl.rcsetup.cycler(color=[look.colour for look in LOOKS]),
+    "text.color": INK,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "grid.color": PALE,
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 2,
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+}
 
 
 def looks(count: int) -> list[Look]:

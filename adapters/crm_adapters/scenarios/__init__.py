@@ -10,6 +10,18 @@ True
 from .errors import DataError, ScenarioError
 from .reading import load, loads
 from .settings import alternatives, with_settings
+from .sources import Data, read_sources
 from .writing import dumps, save
 
-__all__ = ["DataError", "ScenarioError", "alternatives", "dumps", "load", "loads", "save", "with_settings"]
+__all__ = [
+    "Data",
+    "DataError",
+    "ScenarioError",
+    "alternatives",
+    "dumps",
+    "load",
+    "loads",
+    "read_sources",
+    "save",
+    "with_settings",
+]

@@ -12,6 +12,7 @@ SQLite's own. Put the file on a local disk: a write-ahead log needs memory that 
 
 from .errors import StoreBusy, StoreError
 from .opening import stored_rules
+from .saving import save_as
 from .store import SqliteStore
 
-__all__ = ["SqliteStore", "StoreBusy", "StoreError", "stored_rules"]
+__all__ = ["SqliteStore", "StoreBusy", "StoreError", "save_as", "stored_rules"]

@@ -293,3 +293,11 @@ def test_pictures_are_drawn_where_they_shall_be(run: Run) -> None:
     assert plot_survival(run, ax=ax) is ax
     assert plot_retention(run, ax=ax) is ax
     assert dict(mpl.rcParams) == before
+
+
+def test_a_readers_own_marks_do_not_reach_lines_that_are_no_series(swept: Sweep) -> None:
+    """Intervals have bars at their ends, whatever the reader's cycle of markers and dashes is."""
+    with mpl.rc_context({"axes.prop_cycle": mpl.rcsetup.cycler(marker=["^", "s"], linestyle=["--", ":"])}):
+        (panel,) = plot_comparison(swept, ["revenue"])
+    assert {line.get_marker() for line in panel.lines} == {"None", "|", "o"}
+    assert {line.get_linestyle() for line in panel.lines} == {"-", "None"}
