@@ -24,7 +24,7 @@ from crm_domain.reads import GetDashboard
 from crm_domain.rules import CreditPolicy
 
 from ..histories import Lines
-from ..people import AMY, BOB, JOB_REQUESTS, RECORDINGS, RESUMES, Person
+from ..people import AMY, BOB, JOB_REQUESTS, RECORDINGS, RESUMES, TAKES, Person
 
 _JOB = id_named(JOB_REQUESTS[0])
 _RECORDING, _OTHER_RECORDING, _ = map(id_named, RECORDINGS)
@@ -112,14 +112,12 @@ HOLES: Final[dict[str, Lines]] = {
 }
 """The sequence of every safeguard that shows in Python, by its name, in their order."""
 
-_FREE_CREDITS_MAX: Final = 12
-"""So many are spent; a policy that gives more is left to other ways of bringing a balance down."""
-
 
 def last_credit(policy: CreditPolicy) -> Lines:
     """Return the sequence that spends all free credits, and asks for one recording more.
 
-    Where a balance can be set, walks come by its last credit often; where it can only be spent, hardly ever.
+    Where a balance can be set, walks come by its last credit often; where it can only be spent, hardly ever. A
+    policy that gives very many is left to the walks.
     """
-    recordings = min(policy.initial_credits, _FREE_CREDITS_MAX) + 1
-    return Lines((_synced(AMY), *(_by(AMY, c.CreateRecording(**_own(AMY))) for _ in range(recordings))))
+    takes = TAKES[: policy.initial_credits + 1]
+    return Lines((_synced(AMY), *(_by(AMY, _record(id_named(take))) for take in takes)))
