@@ -67,7 +67,7 @@ def overlapped(
                 if not one.waits(watching):
                     one.end()
                     break
-    order = [*early, *sorted(late, key=lambda one: one.session.answered_at)]
+    order = [*early, *sorted(late, key=lambda one: one.answered_at)]
     for one in begun:
         if isinstance(one.outcome, psycopg.Error):
             raise one.outcome
@@ -86,6 +86,7 @@ class _Begun:
     future: Future[Result] = field(init=False)
     outcome: Any = None
     is_over: bool = False
+    answered_at: int = 0
 
     @future.default
     def _begin(self) -> Future[Result]:
@@ -115,6 +116,7 @@ class _Begun:
     def end(self) -> None:
         """Commit it, if it was let through, and take note of what came of it."""
         self.is_over = True
+        self.answered_at = self.session.answered_at  # before it commits: until then, nobody passes who waits for it
         try:
             result = self.future.result()
             self.backend.commit(self.session)
