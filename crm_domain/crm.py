@@ -332,7 +332,7 @@ class Crm:
         self, view: View, principal: Principal, command: Command, key: str, at: datetime
     ) -> tuple[Accepted, tuple[Event, ...]]:
         """Decide a command that carries an idempotency key, or give the answer it got before."""
-        fingerprint = _fingerprint(command)
+        content = fingerprint(command)
         used = view.tables.idempotency_keys.get(_key_id(principal, key))
         if used is None:
             accepted = decide(view, principal, command, at)
@@ -340,8 +340,8 @@ class Crm:
             first = next(filter(None, accounts), None)
             if first is not None:
                 accepted.version = self.journal.version_of(first) + accounts.count(first)
-            return accepted, (*accepted.events, _key_used(principal, key, fingerprint, accepted, at))
-        if used.fingerprint == fingerprint:
+            return accepted, (*accepted.events, _key_used(principal, key, content, accepted, at))
+        if used.fingerprint == content:
             return Accepted((), replayed=True, **json.loads(str(used.answer))), ()
         try:
             decide(view, principal, command, at)
@@ -389,16 +389,16 @@ class Crm:
 _ANSWER: Final = ("id", "user_id", "credited", "affected", "version")
 
 
-def _key_used(principal: Principal, key: str, fingerprint: str, accepted: Accepted, at: datetime) -> IdempotencyKeyUsed:
+def _key_used(principal: Principal, key: str, content: str, accepted: Accepted, at: datetime) -> IdempotencyKeyUsed:
     answer = json_text({name: getattr(accepted, name) for name in _ANSWER}, "answer")
-    return IdempotencyKeyUsed((_key_id(principal, key), principal.user_id, key, fingerprint, answer, at))
+    return IdempotencyKeyUsed((_key_id(principal, key), principal.user_id, key, content, answer, at))
 
 
 def _key_id(principal: Principal, key: str) -> str:
     return f"{principal}/{key}"
 
 
-def _fingerprint(command: Command) -> str:
+def fingerprint(command: Command) -> str:
     """Return what is the same for two commands that ask for the same, and for no others."""
     kind = type(command)
     names = [a.name for a in attrs.fields(kind) if a.eq] if attrs.has(kind) else []

@@ -185,6 +185,23 @@ def test_importing_the_domain_brings_in_no_one_else(name: str) -> None:
     }
 
 
+ONLY_WITH_POSTGRES: Final = {"psycopg", "jinja2"}
+"""What the extra ``postgres`` brings along."""
+
+
+def test_only_postgres_needs_what_its_extra_brings() -> None:
+    """The other adapters can be used without it: they import nothing of it, and its package only where it is used."""
+    for path in sorted((ROOT / "adapters").rglob("*.py")):
+        if "postgres" in path.relative_to(ROOT).parts:
+            continue
+        for node in tree_of(path).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                assert name.partition(".")[0] not in ONLY_WITH_POSTGRES, path
+                assert not name.startswith("crm_adapters.postgres"), path
+
+
 # --- what is public -------------------------------------------------------------------------
 
 
@@ -203,7 +220,9 @@ def test_public_names_are_listed_in_order(name: str) -> None:
     assert listed == sorted(set(listed), key=place)
 
 
-@pytest.mark.parametrize("name", ["crm_domain", "crm_domain.testing", "crm_domain.testing.interleaving"])
+@pytest.mark.parametrize(
+    "name", ["crm_domain", "crm_domain.simulation", "crm_domain.testing", "crm_domain.testing.interleaving"]
+)
 def test_public_names_are_those_that_the_package_imports(name: str) -> None:
     """Nothing is public by accident, and nothing that is listed is missing."""
     imported = {
@@ -244,8 +263,13 @@ def documented_names() -> dict[str, str]:
 def test_every_public_name_is_described() -> None:
     """A class or function in its docstring, a constant or type in the words below it."""
     described = documented_names()
-    listed = [name for package in PUBLIC for name in importlib.import_module(package).__all__]
+    packages = map(importlib.import_module, PUBLIC)
+    listed = [name for package in packages for name in package.__all__ if not _is_of_python(getattr(package, name))]
     assert [name for name in listed if not described.get(name, "").strip()] == []
+
+
+def _is_of_python(public: object) -> bool:
+    return isinstance(public, type) and public.__module__.partition(".")[0] in sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -297,6 +321,14 @@ def test_the_wheel_is_typed_and_complete(wheel: list[str]) -> None:
     in_domain = {str(path.relative_to(ROOT)) for path in MODULES.values()}
     assert in_domain == {name for name in wheel if name.startswith("crm_domain/") and name.endswith(".py")}
     assert not [name for name in wheel if "/test_" in name or "conftest" in name or name.endswith(".pyc")]
+
+
+def test_the_wheel_has_what_is_no_module(wheel: list[str]) -> None:
+    """Templates of SQL, the sample log and whatever else the adapters read from beside their modules."""
+    files = {path for path in (ROOT / "adapters").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    others = {str(path.relative_to(ROOT / "adapters")) for path in files if path.suffix != ".py"}
+    assert "crm_adapters/postgres/sql/add_digital_resume_crm_table.sql" in others
+    assert others <= set(wheel)
 
 
 def test_the_command_line_that_is_declared_is_there(wheel: list[str]) -> None:

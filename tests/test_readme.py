@@ -25,7 +25,7 @@ def test_example_runs(example: str) -> None:
 def test_two_commands_for_a_fresh_machine() -> None:
     """There are exactly two set-up-free commands, one line each."""
     commands = re.findall(r"^ *python3 -m venv \.venv && .*$", README, flags=re.MULTILINE)
-    assert [("crm-domain run" in c, "pytest" in c) for c in commands] == [(True, False), (False, True)]
+    assert [("crm-domain simulate" in c, "pytest" in c) for c in commands] == [(True, False), (False, True)]
 
 
 def test_links_lead_somewhere() -> None:
@@ -46,7 +46,7 @@ def test_table_of_safeguards_is_complete() -> None:
     """The table has each safeguard, its hole, what closes it, its law and its kept counterexample."""
     stated = [
         [re.sub(r"\[?`([^`]*)`\]?(\([^)]*\))?", r"\1", cell) for cell in row]
-        for row in _rows("The holes of the document, and what closes them")
+        for row in _rows("What it found in the document")
     ]
     expected = [[s.name, s.hole, s.closes, s.law or "(PostgreSQL only)"] for s in SAFEGUARDS.values()]
     assert stated == expected

@@ -12,7 +12,7 @@
 It needs the extra ``testing`` (hypothesis); `crm_domain` itself does not.
 """
 
-from .comparing.backends import ColumnsNotThere, CrmBackend, Keyed, Overlapping, Telling
+from .comparing.backends import ColumnsNotThere, CrmBackend, InTurn, Keyed, Overlapping, Probe, Probing, Telling
 from .conforming.conformance import conformance
 from .conforming.holes import HOLES
 from .conforming.matrix import Cell, MatrixReport, matrix
@@ -100,12 +100,15 @@ __all__ = [
     "Exploration",
     "Finding",
     "History",
+    "InTurn",
     "Keyed",
     "LawsMachine",
     "Lines",
     "MatrixReport",
     "Overlapping",
     "Person",
+    "Probe",
+    "Probing",
     "RaceReport",
     "RaceSuite",
     "Recorder",

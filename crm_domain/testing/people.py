@@ -60,5 +60,8 @@ RECORDINGS: Final = ("recording-1", "recording-2", "recording-3")
 RESUMES: Final = ("resume-1", "resume-2", "resume-3")
 PAYMENTS: Final = ("payment-1", "payment-2", "payment-3")
 
-LABELS: Final = Labels([person.label for person in PEOPLE] + [*JOB_REQUESTS, *RECORDINGS, *RESUMES, *PAYMENTS])
+TAKES: Final = tuple(f"take-{n}" for n in range(1, 14))
+"""Recordings with which somebody spends all that they have: more than there are of others, so that nobody guesses them."""
+
+LABELS: Final = Labels([person.label for person in PEOPLE] + [*JOB_REQUESTS, *RECORDINGS, *RESUMES, *PAYMENTS, *TAKES])
 """How command logs name all of them."""

@@ -12,10 +12,10 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from . import file, growth, in_memory, large_file, memory, processes, simulation, workload
+from . import file, growth, in_memory, large_file, memory, postgres, processes, simulation, workload
 from .table import Group
 
-GROUPS: Final = ("speed", "growth", "memory", "file", "processes", "large", "simulation")
+GROUPS: Final = ("speed", "growth", "memory", "file", "processes", "large", "postgres", "simulation")
 
 
 def main() -> None:
@@ -49,6 +49,9 @@ def _measured(wanted: Sequence[str], rounds: int, *, quick: bool) -> Iterator[Gr
     if "large" in wanted:
         few, many = (2_000, 20_000) if quick else (10_000, 1_000_000)
         yield large_file.measured(users=few // 10, few=few, many=many, probe=200 if quick else 2_000, rounds=rounds)
+    if "postgres" in wanted:
+        users, rows = (20, 400) if quick else (200, 10_000)
+        yield postgres.measured(users=users, rows=rows, rounds=rounds)
     if "simulation" in wanted:
         small, large, million = (50, 2_000, 20_000) if quick else (1_000, 100_000, 1_000_000)
         yield from simulation.measured(small=small, large=large, million=million, rounds=rounds)

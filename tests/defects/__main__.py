@@ -1,5 +1,7 @@
 """Have the kit find every defect that was planted: ``python -m tests.defects`` from the project's top, some minutes.
 
+With ``--postgres`` those of the migrations, on a real server: an embedded one, or that at ``CRM_DOMAIN_POSTGRES``.
+
 Prints a table; ends with 1 if one was not found, or not by the law that must name it.
 """
 
@@ -8,15 +10,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from tabulate import tabulate
 
+from . import schema
 from .catalogue import DEFECTS
-from .defect import Defect
+from .defect import Planted
 from .hunting import Hunt, hunt
 
+_OF_SCHEMA: Final = {defect.name: defect for defect in schema.DEFECTS}
+_ALL: Final[Mapping[str, Planted]] = {**DEFECTS, **_OF_SCHEMA}
 _HEADERS: Final = ("defect", "what is wrong", "law", "steps", "found after")
 _CLEAR_LINE: Final = "\r\033[K"
 
@@ -24,7 +29,8 @@ _CLEAR_LINE: Final = "\r\033[K"
 def main() -> int:
     """Seek the defects that are named, or all, and print what came of it."""
     parser = argparse.ArgumentParser(prog="python -m tests.defects", description=__doc__.splitlines()[0])
-    parser.add_argument("--only", metavar="NAME", choices=DEFECTS, action="append", help="only this; may be repeated")
+    parser.add_argument("--postgres", action="store_true", help="the defects of the migrations, on a real server")
+    parser.add_argument("--only", metavar="NAME", choices=_ALL, action="append", help="only this; may be repeated")
     parser.add_argument("--seed", type=int, default=0, help="another seed walks otherwise")
     parser.add_argument("--seconds", type=float, help="how long to look for each; else a number of walks")
     form = parser.add_mutually_exclusive_group()
@@ -32,7 +38,7 @@ def main() -> int:
     form.add_argument("--json", action="store_true", help="print one object a line, with the sequences as command logs")
     given = parser.parse_args()
     hunts = []
-    for sought in _shown([DEFECTS[name] for name in given.only or DEFECTS]):
+    for sought in _shown([_ALL[name] for name in given.only or (_OF_SCHEMA if given.postgres else DEFECTS)]):
         hunts.append(hunt(sought, seed=given.seed, seconds=given.seconds))
         if given.json:
             print(json.dumps(_plain(hunts[-1])), flush=True)
@@ -41,7 +47,7 @@ def main() -> int:
     return 1 if any(found.finding is None for found in hunts) else 0
 
 
-def _shown(defects: Sequence[Defect]) -> Iterator[Defect]:
+def _shown(defects: Sequence[Planted]) -> Iterator[Planted]:
     """Yield the defects; a terminal shows how far it is, in a line that is gone at the end."""
     for n, sought in enumerate(defects, start=1):
         if sys.stderr.isatty():
@@ -80,6 +86,7 @@ def _plain(found: Hunt) -> dict[str, Any]:
         "requests": found.requests,
         "text": finding.text if finding else None,
         "log": finding.log if finding else None,
+        "sent": list(finding.sent) if finding else [],
     }
 
 

@@ -11,7 +11,7 @@ from attrs import frozen
 from crm_domain.testing import Finding
 from crm_domain.testing.conforming.searching import Search
 
-from .defect import Defect
+from .defect import Planted
 
 WALKS_MAX: Final = 1000
 """How many walks the kit is given for each; most it finds in the first ones."""
@@ -30,7 +30,7 @@ class Hunt:
         requests: How many requests had been made by then, shortening aside.
     """
 
-    defect: Defect
+    defect: Planted
     finding: Finding | None
     others: frozenset[str]
     requests: int
@@ -48,8 +48,10 @@ class Hunt:
         return None if self.finding is None else len(self.finding.lines)
 
 
-def hunt(defect: Defect, *, seed: int = 0, seconds: float | None = None) -> Hunt:
+def hunt(defect: Planted, *, seed: int = 0, seconds: float | None = None) -> Hunt:
     """Search as `crm_domain.testing.conformance` does, until the law is named that must be.
+
+    What a defect says is to be asked comes before the random walks.
 
     Args:
         defect: What is sought.
@@ -59,6 +61,9 @@ def hunt(defect: Defect, *, seed: int = 0, seconds: float | None = None) -> Hunt
     with defect.planted() as backend:
         search = Search(backend, defect.rules)
         search.known_holes()
+        search.probes()
+        if defect.asked:
+            search.ask(defect.asked)
         started = time.monotonic()
         for n in range(WALKS_MAX) if seconds is None else count():
             if _named(search, defect.law) or (seconds is not None and time.monotonic() - started > seconds):

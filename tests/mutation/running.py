@@ -37,6 +37,7 @@ from .mutants import Mutant
 FORK: Final = multiprocessing.get_context("fork")
 TOP: Final = Path(__file__).parents[2]
 SECONDS_MAX: Final = 1800  # for what waits without end; what runs without end is ended by the CPU time it takes
+CPU_SECONDS_MAX: Final = 20  # of one test, which takes one or two, and several where others keep the machine busy
 OPTIONS: Final = (
     "-x",
     "-q",
@@ -187,7 +188,7 @@ def _run_items(
         function.__code__ = code
     for n, item in enumerate(session.items):
         following = session.items[n + 1] if n + 1 < len(session.items) else None
-        _limit_cpu(5)
+        _limit_cpu(CPU_SECONDS_MAX)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
             os._exit(1)

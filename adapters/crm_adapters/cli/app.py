@@ -21,6 +21,7 @@ from .explain import explain
 from .fit import fit_command
 from .history import history
 from .init import init
+from .migrations import migrations
 from .needs_credits import needs_credits
 from .rebuild import rebuild
 from .restore import restore
@@ -49,6 +50,7 @@ SECTIONS: Final[dict[str, tuple[click.Command, ...]]] = {
     "What a file holds": (users, needs_credits, dashboard, user, history, stats),
     "Keep a file safe": (init, verify, rebuild, backup, restore),
     "Prove": (check,),
+    "Have PostgreSQL keep the rules": (migrations,),
 }
 """The commands, by what somebody wants; ``--help`` lists them so."""
 

@@ -8,6 +8,7 @@ import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -16,7 +17,7 @@ from crm_domain import Rules
 
 from .options import rules_option
 from .output import print_json, table
-from .targets import BadTarget, missing_extra, target_opened
+from .targets import BadTarget, ended_by_signals, missing_extra, shown, target_opened, told
 
 if TYPE_CHECKING:
     from crm_domain.testing import Finding, Report
@@ -54,6 +55,13 @@ def _seconds(_: click.Context, __: click.Parameter, text: str) -> float:
     show_default=True,
     help="Ask for every cell of the matrix, too, however long that takes.",
 )
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="For a database: TOML that says how the service's operations are called, and where tables are.",
+)
+@click.option("--i-know", is_flag=True, help="For a database: examine it though it holds rows; they are not touched.")
 @click.option("--python", "in_python", is_flag=True, help="Print sequences as Python scripts, not as command logs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables, with both.")
 @click.pass_context
@@ -66,6 +74,8 @@ def check(
     walks: int | None,
     seed: int,
     with_matrix: bool,
+    config: Path | None,
+    i_know: bool,
     in_python: bool,
     as_json: bool,
 ) -> None:
@@ -79,6 +89,10 @@ def check(
                          reset(), execute(principal, command) and select(principal, table, where);
                          see crm_domain.Backend. It is reset again and again: give it a database
                          that holds nothing else.
+      postgresql://…     a database with the document's tables, PostgreSQL 15 or newer, Supabase's
+                         too: its structure is copied into a scratch database, which is written to
+                         as the document's front end would, and dropped in the end. The database
+                         itself is only read.
 
     It is held to --rules. The known holes of the document are tried first, then every cell of the
     matrix of roles, tables, commands and columns, then random walks by several people: the rules
@@ -90,6 +104,7 @@ def check(
       crm-domain check crm.db
       crm-domain check crm.db --rules seed --budget 5m
       crm-domain check myservice.testing:backend --walks 500 --json
+      crm-domain check postgresql://localhost/empty --config ops.toml --budget 5m
 
     \b
     Exit codes: 0 every law that could be tested held, 1 a law is broken, 2 TARGET could not be
@@ -99,17 +114,22 @@ def check(
         from crm_domain.testing import conformance  # noqa: PLC0415 - it needs hypothesis, as no other command does
     except ModuleNotFoundError as error:
         raise missing_extra(error) from None
-    with target_opened(target) as backend, _progress() as progress:
+    name = shown(target)
+    with (
+        ended_by_signals(),
+        target_opened(target, config=config, i_know=i_know) as backend,
+        _progress() as progress,
+    ):
         try:
             report = conformance(
                 backend, rules, walks=walks, seconds=seconds, seed=seed, with_matrix=with_matrix, progress=progress
             )
         except Exception as error:  # noqa: BLE001 - what the kit does not take for an outcome: a reset that fails
-            raise BadTarget(f"{target}: it broke down: {type(error).__name__}: {error}") from None
+            raise BadTarget(f"{name}: it broke down: {told(error)}") from None
     if as_json:
-        print_json(_plain(target, report))
+        print_json(_plain(name, report))
     else:
-        click.echo(_shown(target, report, in_python=in_python))
+        click.echo(_shown(name, report, in_python=in_python))
     ctx.exit(1 if report.findings else 0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +18,7 @@ from crm_domain import Backend
 
 _FACTORY: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _METHODS: Final = ("reset", "execute", "select")
+_POSTGRES: Final = ("postgresql://", "postgres://")
 
 
 class BadTarget(click.ClickException):
@@ -25,14 +27,38 @@ class BadTarget(click.ClickException):
     exit_code = 2
 
 
+def is_database(target: str) -> bool:
+    """Tell whether *target* is the address of a PostgreSQL database."""
+    return target.startswith(_POSTGRES)
+
+
+def shown(target: str) -> str:
+    """Return what a target is called in what is printed: an address without its password."""
+    return _PASSWORD.sub(r"\1\2", target) if is_database(target) else target
+
+
+_PASSWORD: Final = re.compile(r"(//[^:/@]*):[^@/]*(@)")
+
+
 @contextmanager
-def target_opened(target: str) -> Iterator[Backend]:
+def target_opened(target: str, *, config: Path | None = None, i_know: bool = False) -> Iterator[Backend]:
     """Yield the backend that *target* names; it is closed with the block, if it can be.
+
+    Args:
+        target: What is to be examined.
+        config: How a database's operations are called.
+        i_know: Whether a database may hold rows.
 
     Raises:
         BadTarget: There is no such thing, or it is no backend.
         StoreError: It is a file that cannot be read, or is none of ours.
     """
+    if is_database(target):
+        with _database_opened(target, config, i_know=i_know) as database:
+            yield database
+        return
+    if config is not None or i_know:
+        raise BadTarget(f"{target}: --config and --i-know are for a database, postgresql://….")
     backend = _of_factory(target) if _FACTORY.fullmatch(target) and not Path(target).exists() else _of_file(target)
     with ExitStack() as stack:
         if callable(close := getattr(backend, "close", None)):
@@ -40,8 +66,25 @@ def target_opened(target: str) -> Iterator[Backend]:
         try:
             backend.reset()
         except Exception as error:  # noqa: BLE001 - it is somebody else's code
-            raise BadTarget(f"{target}: its reset() failed: {_told(error)}") from None
+            raise BadTarget(f"{target}: its reset() failed: {told(error)}") from None
         yield backend
+
+
+@contextmanager
+def _database_opened(target: str, config: Path | None, *, i_know: bool) -> Iterator[Backend]:
+    try:
+        from crm_adapters.postgres.errors import BadOperations, PostgresError  # noqa: PLC0415 - it needs the extra postgres
+        from crm_adapters.postgres.keyed import opened  # noqa: PLC0415
+        from crm_adapters.postgres.operations import read_operations  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise missing_extra(error) from None
+    try:
+        with opened(target, operations=read_operations(config), i_know=i_know) as backend:
+            yield backend
+    except BadOperations as error:
+        raise BadTarget(str(error)) from None
+    except PostgresError as error:
+        raise BadTarget(f"{shown(target)}: {error}") from None
 
 
 def _of_file(target: str) -> Backend:
@@ -66,7 +109,7 @@ def _of_factory(target: str) -> Backend:
     try:
         backend: Backend = factory()
     except Exception as error:  # noqa: BLE001 - it is somebody else's code
-        raise BadTarget(f"{target}: calling it failed: {_told(error)}") from None
+        raise BadTarget(f"{target}: calling it failed: {told(error)}") from None
     missing = [name for name in _METHODS if not callable(getattr(backend, name, None))]
     if missing:
         raise BadTarget(f"{target}: what it made is no backend, it has no {', '.join(missing)}.")
@@ -84,15 +127,38 @@ def _imported(target: str, module_name: str) -> Any:
             raise BadTarget(
                 f"{target}: there is no module {error.name}, neither installed nor in this folder."
             ) from None
-        raise BadTarget(f"{target}: importing {module_name} failed: {_told(error)}") from None
+        raise BadTarget(f"{target}: importing {module_name} failed: {told(error)}") from None
     except Exception as error:  # noqa: BLE001 - it is somebody else's code
-        raise BadTarget(f"{target}: importing {module_name} failed: {_told(error)}") from None
+        raise BadTarget(f"{target}: importing {module_name} failed: {told(error)}") from None
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
+    """Return what somebody else's exception says, in a line."""
     return f"{type(error).__name__}: {error}"
 
 
+_ENDING: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Have what is asked to end, or whose terminal is closed, end as by Ctrl-C: nothing is left behind."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    kept = {number: signal.signal(number, end) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+_EXTRAS: Final = {"psycopg": "postgres", "jinja2": "postgres"}
+
+
 def missing_extra(error: ModuleNotFoundError) -> BadTarget:
-    """Return what to say where the kit's own dependency is not installed."""
-    return BadTarget(f"{error.name} is not installed, which the search needs: pip install 'crm-domain[testing]'")
+    """Return what to say where a dependency is not installed that only an extra brings along."""
+    extra = _EXTRAS.get(str(error.name).partition(".")[0], "testing")
+    return BadTarget(f"{error.name} is not installed, which the search needs: pip install 'crm-domain[{extra}]'")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from attrs import frozen
+
+from crm_domain.command_log import LogLine
 from crm_domain.commands import Command
 from crm_domain.crm import Crm
 from crm_domain.decision import Accepted
@@ -23,12 +26,28 @@ class Keyed(Backend, Protocol):
         """Execute *command* under an idempotency key; otherwise as `Backend.execute`."""
 
 
+class InTurn(list[Any]):
+    """What came of commands that overlapped, where the backend and not the caller decides whose turn it is.
+
+    Args:
+        outcomes: For each command its answer, or its `Refused`.
+        order: The places of the commands, from 0, in the order in which they were let through.
+    """
+
+    def __init__(self, outcomes: Iterable[Any], order: Sequence[int]) -> None:
+        super().__init__(outcomes)
+        self.order = order
+
+
 @runtime_checkable
 class Overlapping(Backend, Protocol):
     """A backend in which commands can be made to overlap in time on purpose."""
 
     def execute_overlapping(self, requests: Sequence[tuple[Principal, Command]]) -> Sequence[Any]:
-        """Check each command before any is written; return for each its answer, or its `Refused`."""
+        """Check each command before any is written; return for each its answer, or its `Refused`.
+
+        They are written in their order; if not, what is returned is `InTurn`.
+        """
 
 
 @runtime_checkable
@@ -58,6 +77,31 @@ class ColumnsNotThere(NotImplementedError):  # noqa: N818 - says what is not the
     def __init__(self, *columns: str) -> None:
         super().__init__(f"there is no {', '.join(columns)}")
         self.columns = frozenset(columns)
+
+
+@frozen(kw_only=True)
+class Probe:
+    """Something that only one kind of backend can be asked, beside commands, and that must come to nothing.
+
+    Attributes:
+        safeguard: What closes the hole that it tries.
+        law: The name of the law that is broken if it succeeds.
+        begun: What is asked before.
+        attempt: Tries it; returns what came of it, in words, or an empty text if nothing did.
+    """
+
+    safeguard: str
+    law: str
+    begun: Sequence[LogLine]
+    attempt: Callable[[], str]
+
+
+@runtime_checkable
+class Probing(Backend, Protocol):
+    """A backend with ways in that no command knows, and that should be closed."""
+
+    def probes(self) -> Iterable[Probe]:
+        """Return what is tried, each behind a `reset` of its own."""
 
 
 class CrmBackend:

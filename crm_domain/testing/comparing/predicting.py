@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, TypeAlias, cast
 
 from crm_domain import commands as c
@@ -83,15 +84,17 @@ class Prediction:
 
         Args:
             group: The lines.
-            told_otherwise: What the other said; the ids that it made are taken over.
+            told_otherwise: What the other said; the ids that it made are taken over, and whose turn it was.
         """
+        order = getattr(told_otherwise, "order", range(len(group)))
+        group, told_otherwise = [group[n] for n in order], [told_otherwise[n] for n in order]
         for line, outcome in zip(group, told_otherwise, strict=True):
             made = None if isinstance(outcome, Refused | Failed) else told(outcome, _id_column(line))
             if getattr(line.request, _id_column(line), None) is DEFAULT and isinstance(made, str):
                 self._made.append(made)
         expected = outcomes_of(self.backend, group)
         self._made.clear()
-        return expected
+        return [outcome for _, outcome in sorted(zip(order, expected, strict=True), key=itemgetter(0))]
 
     def state(self) -> Snapshot:
         """Return the state, as it is now."""

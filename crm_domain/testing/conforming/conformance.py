@@ -62,6 +62,7 @@ def conformance(
     elapsed = stopwatch()
     search = Search(backend, rules)
     search.known_holes()
+    search.probes()
     if with_matrix and (seconds is None or elapsed() < seconds):
         matrix(backend, rules, search=search)
     done = 0

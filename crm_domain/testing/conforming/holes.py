@@ -21,9 +21,10 @@ from crm_domain import commands as c
 from crm_domain.command_log import LogLine, Request, id_named
 from crm_domain.ids import SERVICE
 from crm_domain.reads import GetDashboard
+from crm_domain.rules import CreditPolicy
 
 from ..histories import Lines
-from ..people import AMY, BOB, JOB_REQUESTS, RECORDINGS, RESUMES, Person
+from ..people import AMY, BOB, JOB_REQUESTS, RECORDINGS, RESUMES, TAKES, Person
 
 _JOB = id_named(JOB_REQUESTS[0])
 _RECORDING, _OTHER_RECORDING, _ = map(id_named, RECORDINGS)
@@ -110,3 +111,13 @@ HOLES: Final[dict[str, Lines]] = {
     }.items()
 }
 """The sequence of every safeguard that shows in Python, by its name, in their order."""
+
+
+def last_credit(policy: CreditPolicy) -> Lines:
+    """Return the sequence that spends all free credits, and asks for one recording more.
+
+    Where a balance can be set, walks come by its last credit often; where it can only be spent, hardly ever. A
+    policy that gives very many is left to the walks.
+    """
+    takes = TAKES[: policy.initial_credits + 1]
+    return Lines((_synced(AMY), *(_by(AMY, _record(id_named(take))) for take in takes)))

@@ -1,6 +1,6 @@
 """How is a sequence found on which a backend does not do what the rules say?
 
-First the shortest sequence of every known hole is tried. Then random walks are asked of the
+First the shortest sequence of every known hole is tried, and the last credit. Then random walks are asked of the
 backend and of the model, which predicts every outcome and all that anybody sees. Where the two
 part, the laws say what is broken, the walk is made as short as it gets, and goes on without that
 line. What a backend turned out to lack, the model then does without, too: so that one hole does not
@@ -21,18 +21,18 @@ from crm_domain.laws import Violation, law_named
 from crm_domain.ports import Backend
 from crm_domain.rules import Rules
 
-from ..comparing.backends import CrmBackend, Telling
+from ..comparing.backends import CrmBackend, Probe, Probing, Telling
 from ..comparing.capabilities import Capabilities, need_of
 from ..comparing.judging import AGREES_WITH_MODEL, Judgement, behaves_by, judged
 from ..comparing.lockstep import Difference, Lockstep, NotInBackend, Parting, understood
 from ..comparing.observing import compared_columns, look
 from ..comparing.predicting import outcomes_of
 from ..comparing.twins import noticed, replayed_otherwise
-from ..histories import Lines
+from ..histories import Lines, overlapping_groups
 from ..people import AMY, BOB, LABELS
 from ..requests.themes import BEGINNING
 from ..requests.walks import walk
-from .holes import HOLES
+from .holes import HOLES, last_credit
 from .reports import Finding
 from .shrinking import shortened
 
@@ -75,12 +75,43 @@ class Search:
         return Capabilities.of(self.backend)
 
     def known_holes(self) -> None:
-        """Try the shortest sequence of every known hole."""
+        """Try the shortest sequence of every known hole, and to spend one credit more than is free."""
         for safeguard, lines in HOLES.items():
             if safeguard in self.rules.safeguards:
-                asked, number = self._first(understood(lines, self.backend))
-                if number == len(lines):
-                    self._judge_where(asked, number)
+                self._try_hole(lines)
+        self.ask(last_credit(self.rules.credit_policy))
+
+    def _try_hole(self, lines: Lines) -> None:
+        """Try a sequence, and again as long as another safeguard turned out to be missing on its way."""
+        known: set[str] | None = None
+        while known != self.lacking:
+            known = set(self.lacking)
+            asked, number = self._first(understood(lines, self.backend))
+            if number == len(lines):
+                self._judge_where(asked, number)
+
+    def probes(self) -> None:
+        """Try what only this kind of backend can be asked, if it has any such thing."""
+        if isinstance(self.backend, Probing):
+            for probe in self.backend.probes():
+                if probe.safeguard in self.rules.safeguards:
+                    self._try(probe)
+
+    def _try(self, probe: Probe) -> None:
+        self.backend.reset()
+        try:
+            for line in probe.begun:
+                outcomes_of(self.backend, [line])
+            text = probe.attempt()
+        except NotImplementedError:  # it needs what the backend does not have
+            return
+        self.requests += len(probe.begun) + 1
+        if text:
+            violation = Violation(law_named(probe.law), text)
+            sent = tuple(self.backend.sent()) if isinstance(self.backend, Telling) else ()
+            lines = Lines(probe.begun)
+            self._note(Finding(lines=lines, text=text, violations=(violation,), missing=(probe.safeguard,)), sent)
+            self.lacking.add(probe.safeguard)
 
     def walk(self, seed: str, *, twins: bool) -> None:
         """Ask one walk; with *twins* it is also compared with itself, run a little otherwise."""
@@ -93,7 +124,7 @@ class Search:
         asked, number = self._first(understood(lines, self.backend))
         rest = asked
         for _ in range(_PARTINGS_MAX):
-            if number is None:
+            if not number:  # none, or before anything was asked
                 break
             rest, number = self._first(self._judge_where(rest, number))
         return asked
@@ -130,9 +161,7 @@ class Search:
         lockstep = self._lockstep
         parting = lockstep.parting(lines[: lockstep.place(lines, number)])
         if parting is None:
-            if self._is_new(_NOT_AGAIN):
-                violation = Violation(AGREES_WITH_MODEL, _NOT_AGAIN)
-                self._note(Finding(lines=Lines(lines[:number]), text=_NOT_AGAIN, violations=(violation,)))
+            self._note_once(Lines(lines[:number]))
             return Lines()
         if self._is_new(_looks_like(parting), _SAME_MAX) and not self._keeps_after_all(parting):
             self._judge(parting)
@@ -174,7 +203,6 @@ class Search:
             return True
 
         shortened(parting.lines, shows)
-        lockstep.parting(shortest.lines)  # once more, for what the backend tells that it sent
         found = judged(shortest, sets)
         looks = [line for line in shortest.difference.shows if line not in shortest.lines]
         self._note(
@@ -188,11 +216,26 @@ class Search:
         if found.laws == {AGREES_WITH_MODEL.name}:  # perhaps it is somebody else's doing
             self._compare_twins(shortest.lines)
 
-    def _note(self, finding: Finding) -> None:
-        sent = tuple(self.backend.sent()) if isinstance(self.backend, Telling) else ()
+    def _note_once(self, lines: Lines) -> None:
+        """Note that a difference did not come again; what does not repeat itself does so in many ways."""
+        if self._is_new(_NOT_AGAIN):
+            violation = Violation(AGREES_WITH_MODEL, _NOT_AGAIN)
+            self._note(Finding(lines=lines, text=_NOT_AGAIN, violations=(violation,)))
+
+    def _note(self, finding: Finding, sent: tuple[str, ...] | None = None) -> None:
+        """Note what was found, with what the backend sends for these lines alone, if it tells that."""
+        sent = self._sent_for(finding.lines) if sent is None else sent
         violations = tuple(Violation(violation.law, LABELS.told(violation.text)) for violation in finding.violations)
         text = LABELS.told(finding.text)
         self.findings.append(evolve(finding, text=text, violations=violations, sent=sent, found_after=self.requests))
+
+    def _sent_for(self, lines: Lines) -> tuple[str, ...]:
+        if not isinstance(self.backend, Telling):
+            return ()
+        self.backend.reset()
+        for group in overlapping_groups(understood(lines, self.backend)):
+            outcomes_of(self.backend, group)
+        return tuple(self.backend.sent())
 
     # --- where a run is not like itself -----------------------------------------------------
 
@@ -201,7 +244,10 @@ class Search:
             if law not in self._met and self._differs_against_rules(differences, lines):
                 self._met[law] = 1
                 short = shortened(lines, partial(self._differs_against_rules, differences))
-                found = next(differences(self.backend, short))
+                found = next(differences(self.backend, short), None)
+                if found is None:
+                    self._note_once(short)
+                    continue
                 violation = Violation(law_named(law), found.text)
                 self._note(Finding(lines=Lines((*short, *found.shows)), text=found.text, violations=(violation,)))
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
+import attrs
 import pytest
 
 from crm_adapters.command_log import read_log
@@ -15,12 +16,16 @@ from crm_domain import (
     HARDENED,
     SEED,
     SERVICE,
+    CreateRecording,
+    CreditPolicy,
     Crm,
+    InsufficientCredits,
     Principal,
     RecordPayment,
     Refused,
     SyncCrmUser,
     TrackView,
+    Update,
 )
 from crm_domain.command_log import LogLine
 from crm_domain.reads import GetDashboard
@@ -285,3 +290,22 @@ def test_the_matrix_may_be_part_of_the_search() -> None:
     assert with_it.requests > 10_000
     assert not with_it.findings
     assert conformance(CrmBackend(), seconds=0, with_matrix=True).requests < 100
+
+
+@pytest.mark.parametrize("free", [0, 2, 4])
+def test_the_last_credit_is_spent_even_where_balances_are_not_set(free: int) -> None:
+    """No walk is needed to see that a system sells one recording more than there are credits."""
+
+    class OneTooMany(CrmBackend):
+        def execute(self, principal: Principal, command: Any) -> Any:
+            if isinstance(command, Update):
+                raise NotImplementedError("nothing is updated here")
+            try:
+                return super().execute(principal, command)
+            except InsufficientCredits:
+                return None
+
+    rules = attrs.evolve(HARDENED, credit_policy=CreditPolicy(initial_credits=free))
+    report = conformance(OneTooMany(lambda: Crm(rules=rules)), rules, walks=0)
+    assert [len(finding.lines) for finding in report.findings] == [free + 2]
+    assert isinstance(report.findings[0].lines[-1].request, CreateRecording)

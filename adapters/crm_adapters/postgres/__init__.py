@@ -1,0 +1,28 @@
+"""The document's database in PostgreSQL: its migrations, and the conformance kit driving them or anybody's.
+
+``PostgresBackend`` and ``opened`` need the extra ``testing``, too, and are imported when they are asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .migrations import Migration, migrations, shim
+
+if TYPE_CHECKING:
+    from .backend import PostgresBackend
+    from .keyed import opened
+
+__all__ = ["Migration", "PostgresBackend", "migrations", "opened", "shim"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "opened":
+        from .keyed import opened  # noqa: PLC0415 - see above
+
+        return opened
+    if name == "PostgresBackend":
+        from .backend import PostgresBackend  # noqa: PLC0415
+
+        return PostgresBackend
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,48 @@
+"""How is a value written into a statement, so that what is sent can be typed into psql?
+
+A few values cannot be sent at all: no text of PostgreSQL holds a NUL or half of a surrogate pair,
+and no number beyond 64 bits is stored. The server is then asked with something harmless in their
+place, for what it refuses before it would look at the value; see `crm_adapters.postgres.statements`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from psycopg import sql
+
+from crm_domain.schema import INT64_MAX, INT64_MIN, Atom, Column, ColumnType
+
+
+@lru_cache(maxsize=65_536, typed=True)
+def literal(value: Atom) -> str:
+    """Return a value as SQL."""
+    return sql.Literal(value).as_string().strip()
+
+
+def name(text: str) -> str:
+    """Return the name of a column, or of a role, as SQL: quoted only where it has to be."""
+    return text if text.isidentifier() and text.islower() and text.isascii() else sql.Identifier(text).as_string()
+
+
+def is_sendable(column: Column, value: Atom) -> bool:
+    """Tell whether PostgreSQL can be sent a value at all, whatever it then says to it."""
+    if isinstance(value, int):
+        return INT64_MIN <= value <= INT64_MAX
+    if isinstance(value, str) and column.type is not ColumnType.UUID:
+        return not any(fault.safeguard is None for fault in column.faults(value))
+    return True
+
+
+def harmless(column: Column) -> str:
+    """Return what is sent in the place of a value that cannot be."""
+    return _HARMLESS[column.type]
+
+
+_HARMLESS: Final = {
+    ColumnType.TEXT: "'\N{REPLACEMENT CHARACTER}@\N{REPLACEMENT CHARACTER}'",  # an address, too: only the other one is told
+    ColumnType.JSONB: "'{}'",
+    ColumnType.INTEGER: "0",
+    ColumnType.BIGINT: "0",
+}

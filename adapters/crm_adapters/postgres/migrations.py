@@ -1,0 +1,110 @@
+"""Which SQL makes the document's database? Two migrations, for any mixture of safeguards.
+
+The templates in ``sql`` say in SQL what the rules say in Python; what is declared (tables, values,
+indexes, who may do what) comes from the declarations of `crm_domain`. A piece that belongs to a
+safeguard stands under a condition of its name, so that leaving the safeguard out leaves the hole.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import jinja2
+from attrs import frozen
+
+from crm_domain.rows import TABLES
+from crm_domain.rules import HARDENED, READINGS, Rules
+
+from . import access, declared, normal_form
+
+NAMES: Final = ("add_digital_resume_crm_table.sql", "add_crm_separate_tables.sql")
+"""The migrations, in the document's order ("Migration Order")."""
+
+FIRST_TABLES: Final = (
+    "profiles",
+    "digital_resume_by_CRM",
+    "job_requests",
+    "recordings",
+    "resumes",
+    "payments",
+    "credit_grants",
+    "credit_consumptions",
+    "idempotency_keys",
+)
+SECOND_TABLES: Final = ("crm_job_requests", "crm_recordings", "crm_resumes", "crm_dashboard_stats")
+
+_ENVIRONMENT: Final = jinja2.Environment(  # noqa: S701 - it is SQL, and nothing in it is anybody's input
+    loader=jinja2.PackageLoader("crm_adapters.postgres", "sql"),
+    undefined=jinja2.StrictUndefined,
+    line_statement_prefix="--@",
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+
+_BLANK_LINES: Final = re.compile(r"\n{3,}")
+"""What is left of pieces that are not there."""
+
+
+@frozen
+class Migration:
+    """A step from one state of the database's schema to the next, and the way back.
+
+    Attributes:
+        name: The document's name of its file.
+        up: The SQL that takes the step: one transaction, which changes nothing when run again.
+        down: The SQL that takes it back, with all rows of the tables that it made.
+    """
+
+    name: str
+    up: str
+    down: str
+
+    @property
+    def down_name(self) -> str:
+        """The name of the file that takes the step back."""
+        return self.name.removesuffix(".sql") + ".down.sql"
+
+
+def migrations(rules: Rules = HARDENED) -> tuple[Migration, ...]:
+    """Return the two migrations for these rules, in the order in which they run.
+
+    They run as they are on Supabase; elsewhere `shim` comes first.
+
+    Example:
+        >>> [migration.name for migration in migrations()]
+        ['add_digital_resume_crm_table.sql', 'add_crm_separate_tables.sql']
+    """
+    return tuple(
+        Migration(name, _rendered(name, rules), _rendered(name.replace(".sql", ".down.sql"), rules)) for name in NAMES
+    )
+
+
+def shim() -> str:
+    """Return the SQL that stands for what Supabase brings along: ``auth.users``, ``auth.uid()``, the roles."""
+    return _rendered("shim.sql", HARDENED)
+
+
+def reading(rules: Rules) -> str:
+    """Return what a database says of the rules that it was migrated under: their short name, if they have one."""
+    return next((name for name, known in READINGS.items() if known == rules), str(rules))
+
+
+def _rendered(name: str, rules: Rules) -> str:
+    policy = rules.credit_policy
+    context = {
+        "rules": rules,
+        "policy": policy,
+        "reading": reading(rules),
+        "tables": {declared.folded(table): table for table in TABLES.values()},
+        "first_tables": [TABLES[name] for name in FIRST_TABLES],
+        "second_tables": [TABLES[name] for name in SECOND_TABLES],
+        # An unqualified name is looked for in whatever search_path the caller has: the hole.
+        "public": "public." if rules.definer_safety else "",
+        "pinned": "\nset search_path = ''" if rules.definer_safety else "",
+        "declared": declared,
+        "access": access,
+        "normal_form": normal_form,
+    }
+    return _BLANK_LINES.sub("\n\n", _ENVIRONMENT.get_template(name).render(context))

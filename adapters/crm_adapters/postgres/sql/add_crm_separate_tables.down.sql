@@ -1,0 +1,19 @@
+-- Takes add_crm_separate_tables.sql back, with all rows of the tables that it made.
+begin;
+set local client_min_messages = 'warning';
+set local lock_timeout = '10s';
+set local statement_timeout = '5min';
+drop function if exists public.get_crm_dashboard_data(text);
+drop function if exists public.track_time(text, bigint);
+drop function if exists public.track_login(text);
+drop function if exists public.track_view(text);
+--@ for t in second_tables | reverse
+drop table if exists {{ declared.qualified(t) }};
+drop function if exists public.{{ declared.prefix(t) }}_fixed();
+drop function if exists public.{{ declared.prefix(t) }}_deletable();
+drop function if exists public.{{ declared.prefix(t) }}_reference();
+--@ endfor
+drop function if exists public.crm_resume_stats();
+drop function if exists public.crm_recording_stats();
+drop function if exists public.crm_job_request_stats();
+commit;

@@ -1,0 +1,268 @@
+--@ import "macros.sql" as m
+--@ import "rows.sql" as rows
+-- Creates the main CRM tracking table and the credit system ("Migration Order", 1).
+-- Rules: {{ reading }}. Made by crm-domain; run it again and nothing changes.
+--
+-- What refuses a write comes in PostgreSQL's own order, which is the specified one: privilege, row
+-- policy, missing value, check, uniqueness, reference, and last, in AFTER triggers, credits.
+begin;
+set local client_min_messages = 'warning';
+set local lock_timeout = '10s';
+set local statement_timeout = '5min';
+
+do $$
+declare
+  found_rules text := pg_catalog.obj_description(pg_catalog.to_regclass('public.digital_resume_by_crm'), 'pg_class');
+begin
+  if found_rules is not null and found_rules <> 'Main tracking table for CRM users (rules: {{ reading }})' then
+    raise exception 'public.digital_resume_by_crm is there under other rules: %', found_rules
+      using hint = 'Take those migrations back first, with their down migrations.';
+  end if;
+end
+$$;
+
+--@ if rules.one_email
+create or replace function public.crm_spaces() returns text
+language sql immutable parallel safe{{ pinned }}
+as $$
+  select {{ normal_form.spaces() }}
+$$;
+{{ m.callable_by("crm_spaces()", "authenticated, service_role", rules) }}
+
+-- Case-folds what was taken apart, the same on every server and in every locale: each character
+-- that folds is told, and what becomes of it.
+create or replace function public.crm_folded(p_text text) returns text
+language sql immutable strict parallel safe{{ pinned }}
+as $$
+  select
+{{ normal_form.folded("p_text") }}
+$$;
+{{ m.callable_by("crm_folded(text)", "authenticated, service_role", rules) }}
+
+-- One spelling of each address is the key: trimmed, taken apart, case-folded, put together.
+create or replace function public.crm_normal_email(p_email text) returns text
+language sql immutable strict parallel safe{{ pinned }}
+as $$
+  select btrim(
+    case
+      when octet_length(p_email) = length(p_email) then lower(p_email collate "C")
+      else normalize({{ public }}crm_folded(normalize(p_email, NFD)), NFC)
+    end,
+    {{ public }}crm_spaces()
+  )
+$$;
+{{ m.callable_by("crm_normal_email(text)", "authenticated, service_role", rules) }}
+
+-- What keeps a text in normal form from being an address; null if it is one.
+create or replace function public.crm_email_fault(p_email text) returns text
+language sql immutable strict parallel safe{{ pinned }}
+as $$
+  select case
+    when p_email = '' then 'it is empty'
+    when length(p_email) > {{ normal_form.LENGTH_MAX }} then 'it is too long'
+    when p_email ~ (U&'[' || {{ normal_form.forbidden() }} || ']') then 'it holds a space or a control character'
+    when p_email !~ '^.+@' then 'it has no name before the @'
+    when p_email ~ '@$' then 'it has no domain after the @'
+  end
+$$;
+{{ m.callable_by("crm_email_fault(text)", "service_role" if rules.tracking_read_only else "authenticated, service_role", rules) }}
+
+-- Whoever stores a row under an address, stores it under its normal form.
+create or replace function public.crm_normalise_email() returns trigger
+language plpgsql{{ pinned }}
+as $$
+begin
+  new.email := {{ public }}crm_normal_email(new.email);
+  return new;
+end
+$$;
+{{ m.callable_by("crm_normalise_email()", "", rules) }}
+--@ endif
+
+-- Tables -----------------------------------------------------------------------------------------
+--@ for t in first_tables
+
+-- {{ t.purpose }}
+{{ m.table(t, rules, declared) }}
+--@ endfor
+--@ if rules.active_only and not rules.tracking_read_only
+
+-- Whether who asks has not been deactivated.
+create or replace function public.crm_is_active() returns boolean
+language sql stable security definer{{ pinned }}
+as $$
+  select not exists (
+    select from {{ public }}digital_resume_by_crm d where d.user_id = auth.uid() and not d.is_active
+  )
+$$;
+{{ m.callable_by("crm_is_active()", "authenticated", rules) }}
+--@ endif
+
+-- Who may do what: nobody but those who are named, and users to their own rows.
+--@ for t in first_tables
+
+{{ m.access_to(t, rules, access) }}
+--@ endfor
+comment on table public.digital_resume_by_crm is 'Main tracking table for CRM users (rules: {{ reading }})';
+
+-- Recordings are looked up in the ledger by their id alone, too.
+create index if not exists credit_consumptions_recording_id_idx on public.credit_consumptions (recording_id);
+
+-- How many events each account has seen: the version that a command comes to.
+create table if not exists public.account_versions (
+  user_id uuid not null,
+  version bigint not null,
+  constraint account_versions_pkey primary key (user_id)
+) with (fillfactor = 80);
+revoke all on public.account_versions from public, anon, authenticated, service_role;
+grant select on public.account_versions to authenticated, service_role;
+alter table public.account_versions enable row level security;
+drop policy if exists "Users can SELECT their own data" on public.account_versions;
+create policy "Users can SELECT their own data" on public.account_versions
+  for select to authenticated using ({{ access.ME }} = user_id);
+drop policy if exists "Service role has full access" on public.account_versions;
+create policy "Service role has full access" on public.account_versions
+  to service_role using (true) with check (true);
+
+-- PostgreSQL folds the table's name; the front end's snippets write it exactly.
+create or replace view public."digital_resume_by_CRM" with (security_invoker = true) as
+  select * from public.digital_resume_by_crm;
+revoke all on public."digital_resume_by_CRM" from public, anon, authenticated, service_role;
+--@ for role in (access.USER, access.SERVICE_ROLE)
+grant {{ access.privileges(role, tables["digital_resume_by_crm"], rules) }} on public."digital_resume_by_CRM" to {{ role }};
+--@ endfor
+
+-- Credits ----------------------------------------------------------------------------------------
+
+-- Enters a grant, and with it the trigger below raises the balance.
+create or replace function public.crm_grant(
+  p_user_id uuid, p_source text, p_credits bigint, p_email text, p_payment_id uuid
+) returns void
+language plpgsql security definer{{ pinned }}
+as $$
+declare
+  v_number bigint := 1 + (select count(*) from {{ public }}credit_grants g where g.user_id = p_user_id);
+begin
+  insert into {{ public }}credit_grants (id, user_id, number, source, email, payment_id, credits, remaining)
+  values (p_user_id || '/' || v_number, p_user_id, v_number, p_source, p_email, p_payment_id, p_credits, p_credits);
+end
+$$;
+{{ m.callable_by("crm_grant(uuid, text, bigint, text, uuid)", "", rules) }}
+
+create or replace function public.crm_credit_grant() returns trigger
+language plpgsql security definer{{ pinned }}
+as $$
+begin
+  update {{ public }}profiles p
+     set credits_remaining = p.credits_remaining + new.credits, updated_at = now()
+   where p.user_id = new.user_id;
+  {{ m.count_events("(select new.user_id, 1 as events) counted", public) }}
+  return null;
+end
+$$;
+{{ m.callable_by("crm_credit_grant()", "", rules) }}
+-- Not for the grant that an adjusted balance enters, from within its own trigger.
+create or replace trigger crm_credit_grant after insert on public.credit_grants
+  for each row when (pg_catalog.pg_trigger_depth() = 0) execute function public.crm_credit_grant();
+
+-- Whoever sets a balance and is no user adjusts it: the ledger gets a grant, or voids, oldest first.
+create or replace function public.crm_adjust_balance() returns trigger
+language plpgsql security definer{{ pinned }}
+as $$
+declare
+  v_missing bigint := new.credits_remaining - case when tg_op = 'UPDATE' then old.credits_remaining else 0 end;
+begin
+  if v_missing > 0 then
+    perform {{ public }}crm_grant(new.user_id, 'adjustment', v_missing, null, null);
+  else
+    update {{ public }}credit_grants g
+       set remaining = g.remaining - open.voided, voided = g.voided + open.voided
+      from (
+        select id, least(remaining, greatest(0, -v_missing - (sum(remaining) over (order by number) - remaining))) as voided
+          from {{ public }}credit_grants
+         where user_id = new.user_id and remaining > 0
+      ) open
+     where g.id = open.id and open.voided > 0;
+  end if;
+  {{ m.count_events("(select new.user_id, 1 as events) counted", public) }}
+  return null;
+end
+$$;
+{{ m.callable_by("crm_adjust_balance()", "", rules) }}
+create or replace trigger crm_adjust_balance after update on public.profiles
+  for each row when (
+    pg_catalog.pg_trigger_depth() = 0
+    and not pg_catalog.row_security_active('public.profiles'::regclass)
+    and old.credits_remaining is distinct from new.credits_remaining
+  ) execute function public.crm_adjust_balance();
+create or replace trigger crm_opening_balance after insert on public.profiles
+  for each row when (
+    pg_catalog.pg_trigger_depth() = 0
+    and not pg_catalog.row_security_active('public.profiles'::regclass)
+    and new.credits_remaining <> 0
+  ) execute function public.crm_adjust_balance();
+
+-- "Credit Sync": the main table's balance follows the profile's.
+create or replace function public.crm_credit_sync() returns trigger
+language plpgsql security definer{{ pinned }}
+as $$
+begin
+--@ if rules.tracking_read_only
+  update {{ public }}digital_resume_by_crm d
+     set credits_remaining = changed.credits_remaining
+    from changed
+   where d.user_id = changed.user_id and d.credits_remaining <> changed.credits_remaining;
+  return null;
+--@ else
+  update {{ public }}digital_resume_by_crm set credits_remaining = new.credits_remaining where user_id = new.user_id;
+  return new;
+--@ endif
+end
+$$;
+{{ m.callable_by("crm_credit_sync()", "", rules) }}
+--@ if rules.tracking_read_only
+create or replace trigger crm_credit_sync after update on public.profiles
+  referencing new table as changed
+  for each statement execute function public.crm_credit_sync();
+--@ else
+-- A user may have written the mirror, so whatever is written to the profile sets it right.
+create or replace trigger crm_credit_sync after update on public.profiles
+  for each row when (
+    old.credits_remaining is distinct from new.credits_remaining
+    or pg_catalog.row_security_active('public.profiles'::regclass)
+  ) execute function public.crm_credit_sync();
+create or replace trigger crm_credit_sync_again after update of user_id, created_at, updated_at on public.profiles
+  for each row execute function public.crm_credit_sync();
+--@ endif
+
+-- Nobody but the users, where they may write it, brings the mirror away from the profile's balance.
+-- The trigger's name sorts before those of the foreign keys, because this refusal comes before theirs.
+create or replace function public.crm_lone_mirror() returns trigger
+language plpgsql security definer{{ pinned }}
+as $$
+begin
+  if new.credits_remaining
+     <> coalesce((select p.credits_remaining from {{ public }}profiles p where p.user_id = new.user_id), 0) then
+    {{ m.refuse("PT409", "credits_remaining here mirrors the balance in profiles", "digital_resume_by_crm",
+                "credits_remaining", "lone_mirror", "Set profiles.credits_remaining instead, and the mirror follows.") }}
+  end if;
+  return null;
+end
+$$;
+{{ m.callable_by("crm_lone_mirror()", "", rules) }}
+drop trigger if exists "Crm_lone_mirror" on public.digital_resume_by_crm;
+create trigger "Crm_lone_mirror" after insert or update of credits_remaining, user_id on public.digital_resume_by_crm
+  for each row when (
+    pg_catalog.pg_trigger_depth() = 0
+    and not pg_catalog.row_security_active('public.digital_resume_by_crm'::regclass)
+  ) execute function public.crm_lone_mirror();
+
+--@ include "consumption.sql"
+--@ include "writing.sql"
+
+--@ for t in first_tables
+{{ rows.triggers(t, rules, declared, access, public, pinned) }}
+--@ endfor
+--@ include "operations.sql"
+
+commit;

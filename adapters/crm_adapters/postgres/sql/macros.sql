@@ -1,0 +1,88 @@
+{#- What several places say in the same words. -#}
+
+{%- macro refuse(errcode, message, table="", column="", rule="", hint="", args="") -%}
+raise exception using errcode = '{{ errcode }}',
+      message = {% if args %}pg_catalog.format('{{ message }}', {{ args }}){% else %}'{{ message }}'{% endif -%}
+{%- if table %}, table = '{{ table }}'{% endif -%}
+{%- if column %}, column = '{{ column }}'{% endif -%}
+{%- if rule %}, constraint = '{{ rule }}'{% endif -%}
+{%- if hint %},
+      hint = '{{ hint }}'{% endif %};
+{%- endmacro -%}
+
+{#- Nobody but those named may call the function; unless the hole is open, where everybody may. -#}
+{%- macro callable_by(function, roles, rules) -%}
+{% if rules.definer_safety %}
+revoke all on function public.{{ function }} from public, anon, authenticated, service_role;
+{% if roles %}
+grant execute on function public.{{ function }} to {{ roles }};
+{% endif %}
+{% endif %}
+{%- endmacro -%}
+
+{#- Where everybody may call a function, it has to look itself who does. -#}
+{%- macro service_only(operation, rules, but_users=false) -%}
+{% if not rules.definer_safety %}
+  if coalesce(nullif(current_setting('role'), 'none'), session_user) in ('anon'{{ "" if but_users else ", 'authenticated'" }}) then
+    {{ refuse("42501", "permission denied to " ~ operation, rule="service_only") }}
+  end if;
+{% endif %}
+{%- endmacro -%}
+
+{#- A table with its indexes. -#}
+{%- macro table(t, rules, declared) -%}
+create table if not exists {{ declared.qualified(t) }} (
+{{ declared.columns(t, rules) }}
+){{ " with (fillfactor = 80)" if t.changing }};
+{% for statement in declared.indexes(t, rules) %}
+{{ statement }}
+{% endfor %}
+{%- endmacro -%}
+
+{#- Who may do what to it. -#}
+{%- macro access_to(t, rules, access) -%}
+{% for statement in access.grants(t, rules) %}
+{{ statement }}
+{% endfor %}
+{% for statement in access.policy_statements(t, rules) %}
+{{ statement }}
+{% endfor %}
+{%- endmacro -%}
+
+{#- What a recording takes for each row of `fresh`: an entry of the ledger, with the grants that pay, oldest first. -#}
+{%- macro enter_consumptions(fresh, kind, public) -%}
+  with paid as (
+    select fresh.id, fresh.user_id, fresh.status,
+           row_number() over (partition by fresh.user_id order by fresh.id) as nth
+      from {{ fresh }}
+  ), open as (
+    select g.id, g.user_id, g.remaining, sum(g.remaining) over (partition by g.user_id order by g.number) as upto
+      from {{ public }}credit_grants g
+     where g.remaining > 0 and g.user_id in (select paid.user_id from paid)
+  ), entered as (
+    insert into {{ public }}credit_consumptions (id, recording_id, user_id, grant_id, completed_at)
+    -- Its id is the recording's{{ ", with its table's name before it" if kind }}; if another one had that id and was deleted, with a number behind it.
+    select '{{ kind }}' || paid.id || coalesce('/' || nullif(1 + (
+             select count(*) from {{ public }}credit_consumptions c
+              where c.recording_id = paid.id and c.id like '{{ kind }}' || paid.id || '%'
+           ), 1), ''),
+           paid.id, paid.user_id, open.id, case when paid.status = 'completed' then now() end
+      from paid
+      left join open on open.user_id = paid.user_id
+       and paid.nth > open.upto - open.remaining and paid.nth <= open.upto
+    returning grant_id
+  )
+  update {{ public }}credit_grants g
+     set remaining = g.remaining - taken.credits, consumed = g.consumed + taken.credits
+    from (select entered.grant_id, count(*) as credits from entered group by entered.grant_id) taken
+   where g.id = taken.grant_id;
+{%- endmacro -%}
+
+{#- The account's events are counted: each statement tells how many there were of whom. -#}
+{%- macro count_events(counted, public) -%}
+  insert into {{ public }}account_versions as v (user_id, version)
+  select counted.user_id, counted.events from {{ counted }}
+   where counted.user_id is not null
+   order by counted.user_id
+      on conflict (user_id) do update set version = v.version + excluded.version;
+{%- endmacro -%}

