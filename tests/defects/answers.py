@@ -98,13 +98,13 @@ DEFECTS: Final = (
         "key_answers_anything",
         "Another command under a used key gets the first one's answer.",
         "agrees_with_model",
-        Slip(Crm._decide_keyed, "used.fingerprint == fingerprint", "True"),
+        Slip(Crm._decide_keyed, "used.fingerprint == content", "True"),
     ),
     defect(
         "key_never_answers",
         "A retry under an idempotency key is a conflict.",
         "agrees_with_model",
-        Slip(Crm._decide_keyed, "used.fingerprint == fingerprint", "False"),
+        Slip(Crm._decide_keyed, "used.fingerprint == content", "False"),
     ),
     defect(
         "foreign_dashboards_are_refused",
