@@ -307,7 +307,7 @@ _LISTED_MAX: Final = 3
 def _rows_differ(table: Table[Any], found: Seen, expected: Seen) -> str:
     """Say how rows that somebody sees are not those that the rules say."""
     if not isinstance(found.shown, tuple) or not isinstance(expected.shown, tuple):
-        return f"{table.name} gave {_said(found)}, expected {_said(expected)}"
+        return f"{table.name}: {_said(found)}, expected {_said(expected)}"
     texts = [*_row_differences(table, found, expected)]
     more = f", and {len(texts) - _LISTED_MAX} more" if len(texts) > _LISTED_MAX else ""
     return "; ".join(texts[:_LISTED_MAX]) + more
