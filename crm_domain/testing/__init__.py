@@ -12,6 +12,13 @@
 It needs the extra ``testing`` (hypothesis); `crm_domain` itself does not.
 """
 
+try:
+    import hypothesis as hypothesis
+except ModuleNotFoundError:
+    raise ModuleNotFoundError(
+        "crm_domain.testing needs hypothesis: pip install 'crm-domain[testing]'", name="hypothesis"
+    ) from None
+
 from .comparing.backends import ColumnsNotThere, CrmBackend, InTurn, Keyed, Overlapping, Probe, Probing, Telling
 from .conforming.conformance import conformance
 from .conforming.holes import HOLES

@@ -44,7 +44,7 @@ def _seconds(_: click.Context, __: click.Parameter, text: str) -> float:
     default="60s",
     show_default=True,
     callback=_seconds,
-    help="How long to search, like 90s, 2m or 1h.",
+    help="When to begin no further random walk, like 90s, 2m or 1h; the matrix before them is asked in full.",
 )
 @click.option("--walks", type=click.IntRange(min=1), metavar="N", help="Stop after N random walks, if not before.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed tries other walks.")
@@ -53,7 +53,7 @@ def _seconds(_: click.Context, __: click.Parameter, text: str) -> float:
     "with_matrix",
     default=True,
     show_default=True,
-    help="Ask for every cell of the matrix, too, however long that takes.",
+    help="Ask for every cell of the matrix first: minutes, where much is wrong. Without, the budget holds.",
 )
 @click.option(
     "--config",

@@ -59,6 +59,8 @@ def target_opened(target: str, *, config: Path | None = None, i_know: bool = Fal
         return
     if config is not None or i_know:
         raise BadTarget(f"{target}: --config and --i-know are for a database, postgresql://….")
+    if target.partition(":")[0].endswith(".py"):
+        raise BadTarget(f"{target}: a backend of your own is named as module:factory, like {_like(target)}.")
     backend = _of_factory(target) if _FACTORY.fullmatch(target) and not Path(target).exists() else _of_file(target)
     with ExitStack() as stack:
         if callable(close := getattr(backend, "close", None)):
@@ -68,6 +70,12 @@ def target_opened(target: str, *, config: Path | None = None, i_know: bool = Fal
         except Exception as error:  # noqa: BLE001 - it is somebody else's code
             raise BadTarget(f"{target}: its reset() failed: {told(error)}") from None
         yield backend
+
+
+def _like(target: str) -> str:
+    """Return an example of how a backend is named that was named by its file, shop.py or shop.py:Shop."""
+    file, _, factory = target.partition(":")
+    return f"{Path(file).stem}:{factory or 'Shop'}"
 
 
 @contextmanager

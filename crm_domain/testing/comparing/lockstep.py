@@ -271,7 +271,8 @@ def _answers_differ(line: LogLine, outcome: Outcome, expected: Outcome) -> Itera
     """Yield how the backend's outcome is not what the rules say."""
     asked = f"{LABELS.name(str(line.principal))} asked for {type(line.request).__name__}"
     if isinstance(outcome, Failed):
-        yield f"{asked} and it {outcome}, expected {_kind(expected)}"
+        if outcome != expected:
+            yield f"{asked} and it {outcome}, expected {_kind(expected)}"
     elif isinstance(outcome, Refused) and isinstance(expected, Refused):
         if not same_refusal(outcome, expected):
             yield f"{asked} and got {_kind(outcome)}, expected {_kind(expected)}"
@@ -307,7 +308,7 @@ _LISTED_MAX: Final = 3
 def _rows_differ(table: Table[Any], found: Seen, expected: Seen) -> str:
     """Say how rows that somebody sees are not those that the rules say."""
     if not isinstance(found.shown, tuple) or not isinstance(expected.shown, tuple):
-        return f"{table.name} gave {_said(found)}, expected {_said(expected)}"
+        return f"{table.name}: {_said(found)}, expected {_said(expected)}"
     texts = [*_row_differences(table, found, expected)]
     more = f", and {len(texts) - _LISTED_MAX} more" if len(texts) > _LISTED_MAX else ""
     return "; ".join(texts[:_LISTED_MAX]) + more

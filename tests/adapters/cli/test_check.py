@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import sys
 from collections.abc import Callable, Iterator
@@ -110,6 +111,14 @@ def test_a_file_that_is_not_there(call: Any, tmp_path: Path) -> None:
     assert called.stderr == (
         f"Error: {tmp_path / 'none.db'}: there is no such file; a backend of your own is named as module:factory.\n"
     )
+
+
+@pytest.mark.parametrize("target", ["shop.py", "shop.py:Shop"])
+def test_a_module_named_by_its_file(call: Any, target: str) -> None:
+    """A backend that is named by the file it stands in is answered with how it is named."""
+    called = call("check", target)
+    assert (called.exit_code, called.stdout) == (2, "")
+    assert called.stderr == f"Error: {target}: a backend of your own is named as module:factory, like shop:Shop.\n"
 
 
 def test_a_file_of_somebody_else(call: Any, tmp_path: Path) -> None:
@@ -410,6 +419,16 @@ def test_the_kit_that_is_not_installed(call: Any) -> None:
         "Error: hypothesis is not installed, which the search needs: pip install 'crm-domain[testing]'\n"
     )
     assert other.exit_code == 0
+
+
+def test_importing_the_kit_that_is_not_installed() -> None:
+    """In Python, too, the line that installs it is named."""
+    with (
+        no_hypothesis(),
+        pytest.raises(ModuleNotFoundError, match=r"needs hypothesis: pip install 'crm-domain\[testing\]'") as told,
+    ):
+        importlib.import_module("crm_domain.testing")
+    assert told.value.name == "hypothesis"
 
 
 def test_a_file_cannot_be_opened_without_the_kit(db: Any) -> None:

@@ -230,7 +230,7 @@ def test_junk_rows_are_told() -> None:
 
     parting = Lockstep(Junk()).parting([SYNC])
     assert parting is not None
-    assert "crm_resumes gave failed with" in parting.difference.text
+    assert "crm_resumes: failed with" in parting.difference.text
     assert parting.difference.text.endswith("expected 0 rows")
 
 

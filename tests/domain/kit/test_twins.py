@@ -34,6 +34,21 @@ class Gossip(CrmBackend):
             raise refusal(refused.code, f"one of {len(self.crm.tables.crm_users)} users: no") from None
 
 
+class BreaksDown(CrmBackend):
+    """Raises at every view that is tracked."""
+
+    def execute(self, principal: Principal, command: Any) -> Any:
+        if isinstance(command, TrackView):
+            raise KeyError(command.email)
+        return super().execute(principal, command)
+
+
+def test_the_same_failure_is_not_noticed() -> None:
+    """Who meets the same failure with others as without them has noticed nothing of them."""
+    lines = Lines([synced(BOB), synced(AMY), denied(AMY)])
+    assert list(noticed(BreaksDown(), lines, AMY, [])) == []
+
+
 class CountsRefusals(CrmBackend):
     """Keeps a trace of what it refuses."""
 
