@@ -98,7 +98,7 @@ def _title(scenario: Scenario, runs: int) -> str:
     times = f", {runs} times" if runs > 1 else ""
     return (
         f"{crm} and {regular} over {counted(scenario.days, 'day')}{times}\n"
-        f"{policy.initial_credits} credits free for CRM users, {policy.credits_per_payment} for a payment of "
+        f"{counted(policy.initial_credits, 'credit')} free for CRM users, {policy.credits_per_payment} for a payment of "
         f"${policy.price}; rules: {scenario.rules}"
     )
 
