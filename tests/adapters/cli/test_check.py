@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from crm_adapters.cli.check import _progress, _seconds
-from crm_adapters.cli.targets import BadTarget, target_opened
+from crm_adapters.cli.targets import BadTarget, ended_by_signals, target_opened
 from crm_domain.laws import LAWS
 
 Write = Callable[[str], None]
@@ -159,6 +160,31 @@ def test_a_factory_in_the_current_folder(call: Any, module: Write, factory: str,
     module(GOOD)
     called = call("check", f"somebodys:{factory}", *SHORT)
     assert (called.exit_code, called.stderr) == (exit_code, "")
+
+
+def test_columns_that_are_not_there_are_told(call: Any, module: Write) -> None:
+    """What was not asked for is said beside what was not compared."""
+    module("""
+        from crm_domain.testing import ColumnsNotThere, CrmBackend
+
+        class Silent(CrmBackend):
+            def execute(self, principal, command):
+                if getattr(command, "transcription", None) is not None:
+                    raise ColumnsNotThere("transcription")
+                return super().execute(principal, command)
+    """)
+    called = call("check", "somebodys:Silent", "--walks", "150", "--no-matrix")
+    assert called.exit_code == 0
+    assert "Not taken, and so not asked for: CreateRecording.transcription" in called.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_is_asked_to_end_ends_as_by_an_interrupt(number: signal.Signals) -> None:
+    """And who comes after has the handlers that there were."""
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), ended_by_signals():
+        signal.raise_signal(number)
+    assert signal.getsignal(number) is before
 
 
 def test_a_folder_that_is_on_the_path_stays_there_once(call: Any, module: Write) -> None:

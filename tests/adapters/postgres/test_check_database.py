@@ -315,6 +315,22 @@ def test_a_database_with_other_columns(check: Any, make_database: MakeDatabase, 
     assert "under [columns.crm_recordings] in --config" in done.stderr
 
 
+def test_a_database_whose_columns_are_called_otherwise(
+    check: Any, make_database: MakeDatabase, tmp_path: Path, nothing_left: None
+) -> None:
+    """A configuration names them, and how an operation is called; then it is held to the rules as others are."""
+    dsn = changed(make_database(), "alter table public.crm_job_requests rename column cover_letter to letter")
+    path = tmp_path / "ops.toml"
+    path.write_text(
+        "[operations.track_view]\nfunction = 'public.track_view'\narguments = { email = 'p_email' }\n"
+        "[columns.crm_job_requests]\ncover_letter = 'letter'\n"
+    )
+    done = check(dsn, "--config", path, "--walks", "5", "--no-matrix")
+    assert done.exit_code == 0, done.stdout
+    assert "no law is broken" in done.stdout
+    assert "cover_letter" not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("config", "said"),
     [

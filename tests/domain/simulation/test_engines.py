@@ -188,7 +188,7 @@ def test_bad_arguments_are_named(simulate: Callable[..., Part]) -> None:
 def python(code: str, **environment: str) -> str:
     """Return what a fresh interpreter prints."""
     return subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-P", "-c", code],  # what is installed, not what lies in this folder
         check=True,
         capture_output=True,
         text=True,
