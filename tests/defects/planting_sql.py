@@ -5,12 +5,9 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 import psycopg
@@ -136,12 +133,7 @@ def _server() -> tuple[str, str]:
 
 
 def _embedded() -> str:
-    folder = Path(tempfile.mkdtemp(prefix="crm-defects-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _KEPT.append(embedded(folder / "data"))
-    uri: str = next(_KEPT[-1]).get_uri()
+    running = ExitStack()
+    atexit.register(running.close)
+    uri: str = running.enter_context(embedded()).get_uri()
     return uri
-
-
-_KEPT: Final[list[Iterator[Any]]] = []
-"""The server, as long as this process needs it; it stops itself at the end."""

@@ -1,4 +1,4 @@
-"""What shows that a safeguard is missing? For each the shortest sequence, which breaks exactly its law without it.
+"""What shows that a safeguard is missing? For each a sequence, no line needless, which breaks just its law without it.
 
 >>> from crm_domain import HARDENED
 >>> from crm_domain.testing import broken_laws, run

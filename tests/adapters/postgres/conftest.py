@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TypeAlias
 
 import psycopg
@@ -34,9 +32,8 @@ def postgres_server() -> Iterator[str]:
     if named := os.environ.get("CRM_DOMAIN_POSTGRES"):
         yield named
         return
-    with tempfile.TemporaryDirectory(prefix="crm-postgres-", ignore_cleanup_errors=True) as folder:
-        for server in embedded(Path(folder) / "data"):
-            yield server.get_uri()
+    with embedded() as server:
+        yield server.get_uri()
 
 
 @pytest.fixture(scope="session")

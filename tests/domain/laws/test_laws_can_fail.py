@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -132,6 +133,11 @@ STATES: Final[list[tuple[str, str, Callable[[Crm], None]]]] = [
         pretend(e.RegularJobRequestCreated((JOB, AMY.user_id, *(None,) * 10))),
     ),
     ("replay_reproduces_state", "job_title was None and is 'x'", write("crm_job_requests", JOB, job_title="x")),
+    (
+        "replay_reproduces_state",
+        "and is 2026-01-01T00:00:00+00:00",
+        write("crm_job_requests", JOB, updated_at=datetime(2026, 1, 1, tzinfo=UTC)),
+    ),
     ("replay_reproduces_state", "it was there, and is not", remove("crm_job_requests", JOB)),
     ("replay_reproduces_state", "it was not there, and is", second("crm_job_requests", JOB, id=id_named("job-3"))),
     ("at_most_one_primary_resume", "2 primary", second("crm_resumes", RESUME, id=id_named("resume-2"))),
