@@ -85,6 +85,16 @@ def as_word(number: int) -> int:
     return number
 
 
+def unguarded(column: Column) -> Column:
+    """Return a column of which all places that are asked for are at least 0; compiled code is quicker if it may count on that."""
+    return column
+
+
+def quotient(a: int, b: int) -> int:
+    """Return how often *b* goes into *a*, both at least 0; compiled code is quicker if it may count on that."""
+    return a // b
+
+
 def nth(key: int, number: int) -> int:
     """Return the counter of a purpose's draw of this number."""
     return (key + as_word(number) * GOLDEN) & MASK
@@ -158,8 +168,8 @@ def account(m: Column, keys: Column, salt: int, s: Settings, arrived: int, attem
             at, turn = m[r + NEXT_PAYMENT], AT_PAYMENT
         if m[r + NEXT_RESYNC] < at:
             at, turn = m[r + NEXT_RESYNC], AT_RESYNC
-        if k < m[r + ATTEMPTS] and m[s.attempt + k] // TURNS < at:
-            record(m, keys, salt, s, m[s.attempt + k] // TURNS)
+        if k < m[r + ATTEMPTS] and quotient(m[s.attempt + k], TURNS) < at:
+            record(m, keys, salt, s, quotient(m[s.attempt + k], TURNS))
         elif turn == AT_PAYMENT:
             pay(m, keys, salt, s, at)
         elif turn == AT_PROCESSING:
@@ -298,4 +308,4 @@ def leave(m: Column, s: Settings, at: int, turn: int) -> None:
 
 
 FUNCTIONS: Final = (nth, later, write, grant, leave, store, record, mark, pay, resync, account)
-"""What can be compiled, each after what it needs; `as_word` is written anew."""
+"""What can be compiled, each after what it needs; `as_word`, `quotient` and `unguarded` are written anew."""

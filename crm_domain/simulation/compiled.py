@@ -96,6 +96,23 @@ def _entry(fingerprint: int) -> Any:
     return lambda *arguments: (run(*arguments), fingerprint)[0]
 
 
+def _unguarded() -> Any:
+    """Return what makes a pointer of a column: of a column's places, compiled code asks each time whether they are below 0."""
+    from numba.core import cgutils, types  # noqa: PLC0415 - belongs to the extra
+    from numba.extending import intrinsic  # noqa: PLC0415 - belongs to the extra
+
+    @intrinsic
+    def unguarded(_: Any, column: Any) -> Any:
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            make: Any = cgutils.create_struct_proxy
+            return make(signature.args[0])(context, builder, arguments[0]).data
+
+        pointer: Any = types.CPointer
+        return pointer(column.dtype)(column), build
+
+    return unguarded
+
+
 @cache
 def namespace() -> dict[str, Any]:
     """Return the compiled functions by their names, with all that they refer to.
@@ -106,6 +123,7 @@ def namespace() -> dict[str, Any]:
     try:
         import numba  # noqa: PLC0415 - belongs to the extra
         import numpy as np  # noqa: PLC0415 - belongs to the extra
+        from numba.np.numpy_support import carray  # noqa: PLC0415 - belongs to the extra
     except ModuleNotFoundError as missing:
         raise ModuleNotFoundError(
             "The compiled engine needs numba: pip install 'crm-domain[fast]', or choose the engine 'plain'.",
@@ -121,7 +139,11 @@ def namespace() -> dict[str, Any]:
     space |= {"WIDTH": np.array(streams.WIDTH), "HEIGHT": np.array(streams.HEIGHT)}
 
     space["as_word"] = jit(lambda number: np.uint64(number))  # noqa: PLW0108 - numba takes functions alone
-    space["in_order"] = jit(lambda m, begins, n: np.argsort(m[begins : begins + n], kind="mergesort"))
+    space["quotient"] = numba.njit(**options, forceinline=True)(lambda a, b: np.int64(np.uint64(a) // np.uint64(b)))
+    space["unguarded"] = _unguarded()
+    space["in_order"] = jit(
+        lambda m, begins, n: np.argsort(carray(m, begins + n)[begins : begins + n], kind="mergesort")
+    )
     for function in _functions():
         copied = FunctionType(function.__code__, space, function.__name__)
         # Calls cost more than what most of them do; but what is rare would be in the way of what is not.

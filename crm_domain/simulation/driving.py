@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import islice
 from typing import Any, Final
 
 from attrs import frozen
@@ -11,10 +12,9 @@ from attrs import frozen
 from .account import PURPOSES
 from .rhythm import first_hours_of, hours_of
 from .scenario import Scenario
-from .settings import Column, Make, Settings, memory_of, settings_of
+from .settings import SUMS, Column, Make, Settings, memory_of, settings_of
 from .streams import seed_keys
 from .tables import (
-    DAILY,
     EVENT_COLUMNS,
     HISTOGRAMS,
     POPULATIONS,
@@ -24,6 +24,7 @@ from .tables import (
     histogram_length,
     refuse_kept,
 )
+from .tallies import daily_of
 
 _ROOM: Final = 256
 """For how many events of one user there is room at first."""
@@ -115,24 +116,24 @@ def _room(machine: Machine, keep: AbstractSet[str], users: int, events_each: int
 
 
 def _counts(machine: Machine, settings: Settings, memory: Column) -> dict[str, Any]:
-    place, counts = 0, []
-    lengths = (
-        [(name, settings.days) for name in DAILY],
-        [(name, histogram_length(name, settings.days)) for name in HISTOGRAMS],
-        [(name, 1) for name in TOTALS],
-    )
-    for names in lengths:
-        columns: dict[str, Column] = {}
-        for population in POPULATIONS:
-            for name, length in names:
-                columns[f"{population}_{name}"] = machine.column("q", memory[place : place + length])
-                place += length
-        counts.append(columns)
-    daily, histograms, totals = counts
+    """Return the aggregates of a part, which stand one after the other at the memory's beginning."""
+    numbers = iter(memory[: settings.row].tolist() if hasattr(memory, "tolist") else memory)
+
+    def areas(lengths: Iterable[tuple[str, int]]) -> dict[str, dict[str, list[int]]]:
+        return {p: {name: list(islice(numbers, length)) for name, length in lengths} for p in POPULATIONS}
+
+    def columns(areas: Mapping[str, Mapping[str, Sequence[int]]]) -> dict[str, Column]:
+        return {
+            f"{p}_{name}": machine.column("q", values) for p, area in areas.items() for name, values in area.items()
+        }
+
+    sums = areas([(name, settings.days) for name in SUMS])
+    histograms = areas([(name, histogram_length(name, settings.days)) for name in HISTOGRAMS])
+    totals = areas([(name, 1) for name in TOTALS])
     return {
-        "daily": daily,
-        "histograms": histograms,
-        "totals": {name: int(total[0]) for name, total in totals.items()},
+        "daily": columns({population: daily_of(area, settings) for population, area in sums.items()}),
+        "histograms": columns(histograms),
+        "totals": {f"{population}_{name}": n for population, area in totals.items() for name, (n,) in area.items()},
     }
 
 

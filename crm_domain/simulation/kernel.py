@@ -40,6 +40,8 @@ from .account import (
     as_word,
     later,
     nth,
+    quotient,
+    unguarded,
 )
 from .rhythm import WEEK_US, calendar, operational
 from .settings import (
@@ -56,6 +58,7 @@ from .settings import (
     RESUMES,
     ROW,
     SECONDS_SPENT,
+    SUMS,
     USER,
     VIEWS,
     Column,
@@ -64,10 +67,6 @@ from .settings import (
 from .streams import GOLDEN, MASK, exponential, gamma, key_of, unit, word
 from .tables import JOB_REQUEST, LOGIN, RESUME, TIME_SPENT, USER_COLUMNS, VIEW
 from .tallies import (
-    DAILY_JOB_REQUESTS,
-    DAILY_LOGINS,
-    DAILY_RESUMES,
-    NAMES,
     tally_absent,
     tally_account,
     tally_activity,
@@ -77,6 +76,7 @@ from .tallies import (
 )
 
 MULTIPLIER_MIN: Final = 1e-9
+_SUMS: Final = len(SUMS)
 WIDTH_OF_ROW: Final = len(USER_COLUMNS)
 _SECOND_US: Final = 1_000_000
 
@@ -165,7 +165,7 @@ def sessions(m: Column, s: Settings, counter: int, salt: int, logins: int, stop:
     for i in range(logins, stop):
         counter = (counter + GOLDEN) & MASK
         seconds = int(exponential(counter, salt) * s.session_seconds)
-        at = m[s.place + i] // TURNS + seconds * _SECOND_US
+        at = quotient(m[s.place + i], TURNS) + seconds * _SECOND_US
         if at < end:
             if n >= s.room:
                 return -1
@@ -235,6 +235,11 @@ def live(
     if n < 0 or n > most:
         return -1
     add_up(m, s, jobs, resumes, logins, spent, views, n)
+    if most < NEVER:  # they are kept
+        label(m, s, jobs, resumes, JOB_REQUEST)
+        label(m, s, resumes, logins, RESUME)
+        label(m, s, logins, spent, LOGIN)
+        label(m, s, views, n, VIEW)
     return n
 
 
@@ -245,20 +250,16 @@ def add_up(m: Column, s: Settings, jobs: int, resumes: int, logins: int, spent: 
     m[r + RESUMES] = logins - resumes
     m[r + LOGINS] = spent - logins
     m[r + VIEWS] = n - views
-    daily = s.daily + population * NAMES * s.days
-    cohort = s.histograms + (population + 1) * s.places - s.weeks * (s.weeks - m[r + ARRIVED] // WEEK_US)
+    daily = s.daily + population * _SUMS * s.days
+    cohort = s.histograms + (population + 1) * s.places - s.weeks * (s.weeks - quotient(m[r + ARRIVED], WEEK_US))
     last = tally_account(m, s, jobs, daily, cohort)
-    last = max(last, tally_activity(m, s, jobs, resumes, DAILY_JOB_REQUESTS, daily, cohort))
-    last = max(last, tally_activity(m, s, resumes, logins, DAILY_RESUMES, daily, cohort))
-    last = max(last, tally_activity(m, s, logins, spent, DAILY_LOGINS, daily, cohort))
+    last = max(last, tally_activity(m, s, jobs, resumes, JOB_REQUEST, daily, cohort))
+    last = max(last, tally_activity(m, s, resumes, logins, RESUME, daily, cohort))
+    last = max(last, tally_activity(m, s, logins, spent, LOGIN, daily, cohort))
     m[r + SECONDS_SPENT] = tally_sessions(m, s, spent, views, daily)
     tally_views(m, s, views, n, daily)
     m[r + LAST_ACTIVE] = last
     tally_user(m, s, n)
-    label(m, s, jobs, resumes, JOB_REQUEST)
-    label(m, s, resumes, logins, RESUME)
-    label(m, s, logins, spent, LOGIN)
-    label(m, s, views, n, VIEW)
 
 
 def run(
@@ -292,6 +293,7 @@ def run(
     Returns:
         The user to go on with, and how much was written to *rows* and to *events*.
     """
+    m, hours, first, keys = unguarded(m), unguarded(hours), unguarded(first), unguarded(keys)
     written = filled = 0
     for user in range(users_from, users_to):
         most = (len(events) - filled) // 4 if len(events) > 0 else NEVER
@@ -306,7 +308,7 @@ def run(
         if len(events) > 0:
             for i in in_order(m, s.place, n):
                 events[filled] = user
-                events[filled + 1] = m[s.place + i] // TURNS
+                events[filled + 1] = quotient(m[s.place + i], TURNS)
                 events[filled + 2] = m[s.kind + i]
                 events[filled + 3] = m[s.amount + i]
                 filled += 4

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from .rhythm import DAY_US, HOUR_US, operational, since_monday_us
 from .scenario import Arrivals, Scenario
-from .tables import DAILY, HISTOGRAMS, POPULATIONS, TOTALS, USER_COLUMNS, histogram_length, weeks
+from .tables import EVENT_KINDS, HISTOGRAMS, POPULATIONS, TOTALS, USER_COLUMNS, histogram_length, weeks
 
 Column: TypeAlias = Any
 """Numbers by their place: a list, or an array of numpy's."""
@@ -38,6 +38,13 @@ NEVER: Final = 2**58
 """… then what the account needs to go on: free credits left; how many grants there are, and the oldest one that
 may have credits; recordings to be marked, from and to; events written; attempts made, and how many there are; what comes
 next and when; re-syncs so far; and the length of a row."""
+
+
+SUMS: Final = (*EVENT_KINDS, "active", "granted_free", "granted_again", "voided")
+"""What is summed for each day: events by their kinds (of time spent, the seconds); users who are active; and credits
+given for free, given by a payment's second delivery, and voided by a re-sync."""
+
+OF_ACTIVE, OF_GRANTED_FREE, OF_GRANTED_AGAIN, OF_VOIDED = range(len(EVENT_KINDS), len(SUMS))
 
 
 class Settings(NamedTuple):
@@ -152,7 +159,7 @@ def _areas(scenario: Scenario, room: int) -> dict[str, int]:
     days, both = scenario.days, len(POPULATIONS)
     places = sum(histogram_length(name, days) for name in HISTOGRAMS)
     lengths = {
-        "daily": both * len(DAILY) * days,
+        "daily": both * len(SUMS) * days,
         "histograms": both * places,
         "totals": both * len(TOTALS),
         "row": ROW,
@@ -175,7 +182,7 @@ def memory_of(scenario: Scenario, settings: Settings, counts: Sequence[int] | No
     Args:
         scenario: The scenario.
         settings: Where everything is.
-        counts: Daily values, histograms and totals, as they stand one after the other.
+        counts: Daily sums, histograms and totals, as they stand one after the other.
     """
     memory = [0] * settings.size
     if counts is not None:

@@ -119,6 +119,8 @@ def gamma(counter: int, salt: int, shape: float) -> float:
         accept = 1.0 - unit(word(counter, salt))
         v = 1.0 + c * normal
         v = v * v * v
+        if accept < 1.0 - 0.0331 * normal * normal * normal * normal:  # which the next condition follows from
+            break
         if v > 0.0 and log(accept) < 0.5 * normal * normal + d - d * v + d * log(v):
             break
     if shape >= 1.0:

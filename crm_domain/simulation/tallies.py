@@ -1,14 +1,19 @@
 """What is counted, day by day and at the end of a user's part? Without the model, as the kernel does it.
 
+Day by day, events are counted by their kinds, and little is summed beside (`settings.SUMS`); what the table of
+days says follows from these, by `daily_of`. So there is hardly a branch in what is done for each event: what
+a processor guesses wrongly costs more time than the counting.
+
 The functions work in the memory that `crm_domain.simulation.settings` describes. They run as they
 stand, or compiled.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from .account import TURNS
+from .account import TURNS, quotient
 from .rhythm import DAY_US, WEEK_US
 from .settings import (
     ARRIVED,
@@ -18,6 +23,10 @@ from .settings import (
     FREE_SPENT,
     GRANTED_FREE,
     LAST_ACTIVE,
+    OF_ACTIVE,
+    OF_GRANTED_AGAIN,
+    OF_GRANTED_FREE,
+    OF_VOIDED,
     PAYMENTS,
     POPULATION,
     REMAINING,
@@ -26,103 +35,105 @@ from .settings import (
     Settings,
 )
 from .tables import (
-    ARRIVAL,
-    CHURN,
-    CREDIT_REFUNDED,
-    DAILY,
     MANY,
     PAYMENT,
     PAYMENT_REDELIVERED,
     RECORDING,
     RECORDING_BLOCKED,
-    RECORDING_FAILED,
     RESYNC,
+    TIME_SPENT,
     TOTALS,
+    VIEW,
 )
 
-(
-    DAILY_ARRIVALS, DAILY_ACTIVE, DAILY_JOB_REQUESTS, DAILY_RECORDINGS, DAILY_BLOCKED, DAILY_FAILED, DAILY_REFUNDS,
-    DAILY_RESUMES, DAILY_LOGINS, DAILY_VIEWS, DAILY_TIME_SPENT, DAILY_PAYMENTS, DAILY_REVENUE, DAILY_GRANTED_FREE,
-    DAILY_GRANTED_PAID, DAILY_CONSUMED, DAILY_VOIDED, DAILY_CHURNED,
-) = range(len(DAILY))  # fmt: skip
-
 DAY_PLACES: Final = TURNS * DAY_US
-NAMES: Final = len(DAILY)
+ACTIVE_KINDS: Final = 1 << RECORDING | 1 << RECORDING_BLOCKED | 1 << PAYMENT
+"""Which kinds of the account's events show that a user is active, a bit for each."""
+
 _TOTALS: Final = len(TOTALS)
 
 
-def activate(m: Column, s: Settings, user: int, at: int, daily: int, cohort: int, arrived: int) -> None:
-    """Count a user as active on a day, and in a week since their arrival, once."""
-    day, since = at // DAY_US, (at - arrived) // WEEK_US
-    if m[s.on_day + day] != user:
-        m[s.on_day + day] = user
-        m[daily + DAILY_ACTIVE * s.days + day] += 1
-    if m[s.in_week + since] != user:  # on a day that is not new, a week may be: users do not come at midnight
-        m[s.in_week + since] = user
-        m[cohort + since] += 1
+def activate(m: Column, s: Settings, user: int, at: int, active: bool, daily: int, cohort: int, arrived: int) -> None:  # noqa: FBT001
+    """Count a user who is *active* at a moment, once a day, and once a week since their arrival."""
+    day, week = quotient(at, DAY_US), quotient(at - arrived, WEEK_US)
+    before = m[s.on_day + day]
+    m[daily + OF_ACTIVE * s.days + day] += active & (before != user)
+    m[s.on_day + day] = user if active else before
+    before = m[s.in_week + week]  # on a day that is not new, a week may be: users do not come at midnight
+    m[cohort + week] += active & (before != user)
+    m[s.in_week + week] = user if active else before
 
 
 def tally_account(m: Column, s: Settings, n: int, daily: int, cohort: int) -> int:
-    """Add up the account's events day by day; return when the user was last active, or -1."""
+    """Count the account's events, of which the first is the arrival; return when the user was last active, or -1."""
     user, arrived, days, last = m[s.row + USER], m[s.row + ARRIVED], s.days, -1
+    m[daily + OF_GRANTED_FREE * days + quotient(arrived, DAY_US)] += m[s.amount]
     for i in range(n):
-        at, kind, amount = m[s.place + i] // TURNS, m[s.kind + i], m[s.amount + i]
-        here = daily + at // DAY_US
-        if kind == RECORDING:
-            m[here + DAILY_RECORDINGS * days] += 1
-            m[here + DAILY_CONSUMED * days] += 1
-        elif kind == RECORDING_BLOCKED:
-            m[here + DAILY_BLOCKED * days] += 1
-        elif kind == PAYMENT:
-            m[here + DAILY_PAYMENTS * days] += 1
-            m[here + DAILY_REVENUE * days] += amount
-            m[here + DAILY_GRANTED_PAID * days] += s.credits_per_payment
-        else:
-            if kind == RECORDING_FAILED:
-                m[here + DAILY_FAILED * days] += 1
-            elif kind == CREDIT_REFUNDED:
-                m[here + DAILY_REFUNDS * days] += 1
-            elif kind == PAYMENT_REDELIVERED:
-                m[here + DAILY_GRANTED_PAID * days] += amount
-            elif kind == ARRIVAL:
-                m[here + DAILY_ARRIVALS * days] += 1
-                m[here + DAILY_GRANTED_FREE * days] += amount
-            elif kind == RESYNC and amount > 0:
-                m[here + DAILY_GRANTED_FREE * days] += amount
-            elif kind == RESYNC:
-                m[here + DAILY_VOIDED * days] -= amount
-            elif kind == CHURN:
-                m[here + DAILY_CHURNED * days] += 1
-            continue
-        last = max(last, at)
-        activate(m, s, user, at, daily, cohort, arrived)
+        at, kind = quotient(m[s.place + i], TURNS), m[s.kind + i]
+        here = daily + quotient(at, DAY_US)
+        m[here + kind * days] += 1
+        active = ACTIVE_KINDS >> kind & 1 > 0
+        last = at if active else last
+        activate(m, s, user, at, active, daily, cohort, arrived)
+        if kind == PAYMENT_REDELIVERED:
+            m[here + OF_GRANTED_AGAIN * days] += m[s.amount + i]
+        elif kind == RESYNC:
+            m[here + OF_GRANTED_FREE * days] += max(m[s.amount + i], 0)
+            m[here + OF_VOIDED * days] -= min(m[s.amount + i], 0)
     return last
 
 
-def tally_activity(m: Column, s: Settings, start: int, stop: int, name: int, daily: int, cohort: int) -> int:
-    """Add up moments at which a user is active; return the last one, or -1."""
-    user, arrived, here = m[s.row + USER], m[s.row + ARRIVED], daily + name * s.days
+def tally_activity(m: Column, s: Settings, start: int, stop: int, kind: int, daily: int, cohort: int) -> int:
+    """Count moments at which a user is active; return the last one, or -1."""
+    user, arrived, here = m[s.row + USER], m[s.row + ARRIVED], daily + kind * s.days
     for i in range(s.place + start, s.place + stop):
-        at = m[i] // TURNS
-        m[here + at // DAY_US] += 1
-        activate(m, s, user, at, daily, cohort, arrived)
-    return m[s.place + stop - 1] // TURNS if stop > start else -1
+        at = quotient(m[i], TURNS)
+        m[here + quotient(at, DAY_US)] += 1
+        activate(m, s, user, at, True, daily, cohort, arrived)
+    return quotient(m[s.place + stop - 1], TURNS) if stop > start else -1
 
 
 def tally_views(m: Column, s: Settings, start: int, stop: int, daily: int) -> None:
-    """Add up views, which are others' activity."""
-    here = daily + DAILY_VIEWS * s.days
+    """Count views, which are others' activity."""
+    here = daily + VIEW * s.days
     for i in range(s.place + start, s.place + stop):
-        m[here + m[i] // DAY_PLACES] += 1
+        m[here + quotient(m[i], DAY_PLACES)] += 1
 
 
 def tally_sessions(m: Column, s: Settings, start: int, stop: int, daily: int) -> int:
     """Add up the seconds of sessions; return how many they are."""
-    here, total = daily + DAILY_TIME_SPENT * s.days, 0
+    here, total = daily + TIME_SPENT * s.days, 0
     for i in range(start, stop):
         total += m[s.amount + i]
-        m[here + m[s.place + i] // DAY_PLACES] += m[s.amount + i]
+        m[here + quotient(m[s.place + i], DAY_PLACES)] += m[s.amount + i]
     return total
+
+
+def daily_of(sums: Mapping[str, Sequence[int]], s: Settings) -> dict[str, Sequence[int]]:
+    """Return the columns of the table of days (`tables.DAILY`) that follow from what was counted (`settings.SUMS`)."""
+    recordings, payments = sums["recording"], sums["payment"]
+    return {
+        "arrivals": sums["arrival"],
+        "active_users": sums["active"],
+        "job_requests": sums["job_request"],
+        "recordings": recordings,
+        "blocked_recordings": sums["recording_blocked"],
+        "failed_recordings": sums["recording_failed"],
+        "refunds": sums["credit_refunded"],
+        "resumes": sums["resume"],
+        "logins": sums["login"],
+        "views": sums["view"],
+        "time_spent_seconds": sums["time_spent"],
+        "payments": payments,
+        "revenue_cents": [s.price_cents * n for n in payments],
+        "credits_granted_free": sums["granted_free"],
+        "credits_granted_paid": [
+            s.credits_per_payment * n + again for n, again in zip(payments, sums["granted_again"], strict=True)
+        ],
+        "credits_consumed": recordings,
+        "credits_voided": sums["voided"],
+        "churned": sums["churn"],
+    }
 
 
 def tally_first(m: Column, s: Settings, at: int, arrived: int, here: int) -> None:
@@ -131,7 +142,7 @@ def tally_first(m: Column, s: Settings, at: int, arrived: int, here: int) -> Non
     Only the horizon censors: to those who leave it never happens. The day that the horizon cuts off
     counts for nobody, so that survival (Kaplan-Meier) is not biased.
     """
-    followed, day = (s.horizon - arrived) // DAY_US, (at - arrived) // DAY_US
+    followed, day = quotient(s.horizon - arrived, DAY_US), (at - arrived) // DAY_US
     if at >= 0 and day < followed:
         m[here + day] += 1
     else:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -42,14 +42,15 @@ def measured(*, small: int, large: int, million: int, rounds: int) -> Iterator[G
         rounds: How often each case runs.
     """
     events = events_of(simulate_compiled(of(small), 1)) / small
-    floor = _floor(large, events)
+    draw = _draw()
     cases: dict[str, Case] = {
         "SimPy": lambda: _simpy(small),
         "reference": lambda: _engine(simulate_reference, small),
         "plain": lambda: _engine(simulate_plain, small),
         "compiled": lambda: _engine(simulate_compiled, large),
-        "two threads": lambda: _threads(large),
-        "floor": floor,
+        "two threads": lambda: _in_threads(lambda half: events_of(simulate_compiled(of(large), 1, half)), large),
+        "floor": lambda: _alone(draw, int(large * events)),
+        "floor in two threads": lambda: _in_threads(lambda half: draw(len(half)), int(large * events)),
     }
     took = interleave(cases, rounds=rounds)
     by_cpu = {name: [sample.cpu for sample in samples] for name, samples in took.items()}
@@ -63,10 +64,14 @@ def measured(*, small: int, large: int, million: int, rounds: int) -> Iterator[G
         Line("compiled engine", "ns an event", _scaled(us_each(compiled), 1e3)),
         Line("two draws an event: the floor", "ns an event", _scaled(us_each(by_cpu["floor"]), 1e3)),
         Line("compiled engine", "times the time of the floor", ratio(compiled, by_cpu["floor"]), at_most(3)),
-        Line(
-            "on two threads, by the wall",
-            "times as fast as on one",
-            _inverse(ratio(took["two threads"], took["compiled"])),
+        *(
+            Line(
+                f"{name} on two threads, by the wall", "times as fast as on one", _inverse(ratio(took[two], took[one]))
+            )
+            for name, two, one in (
+                ("compiled engine", "two threads", "compiled"),
+                ("floor", "floor in two threads", "floor"),
+            )
         ),
     ]
     yield Group(f"Simulation of {STORY.days} days, {events:.0f} events a user, CPU seconds", lines)
@@ -96,25 +101,30 @@ def _engine(simulate: Any, users: int) -> Sample:
     return watch.sample(events_of(part))
 
 
-def _threads(users: int) -> Sample:
-    scenario = of(users)
-    halves = range(users // 2), range(users // 2, users)
+def _in_threads(work: Callable[[range], int], count: int) -> Sample:
+    """Do each half in a thread of its own; *work* tells how many events came of it."""
+    halves = range(count // 2), range(count // 2, count)
     with ThreadPoolExecutor(2) as executor:
         watch = Watch()
-        one, other = executor.map(lambda half: simulate_compiled(scenario, 1, half), halves)
-        took = watch.sample(1)
-    return took._replace(commands=events_of(one + other))
+        done = [*executor.map(work, halves)]
+        return watch.sample(1)._replace(commands=sum(done))
 
 
-def _floor(users: int, events: float) -> Case:
+def _alone(draw: Callable[[int], int], count: int) -> Sample:
+    watch = Watch()
+    return watch.sample(draw(count))
+
+
+def _draw() -> Callable[[int], int]:
+    """Return what draws two numbers for each of so many events, and returns how many they are."""
     import numba  # noqa: PLC0415 - after the engine was asked for, which says what is missing
     import numpy as np  # noqa: PLC0415
 
     space = namespace()
     exponential, word, unit, golden = (space[name] for name in ("exponential", "word", "unit", "GOLDEN"))
 
-    @numba.njit(error_model="numpy")
-    def draw(count: int, counter: Any, other: Any, salt: Any) -> float:
+    @numba.njit(error_model="numpy", nogil=True)
+    def drawn(count: int, counter: Any, other: Any, salt: Any) -> float:
         total = 0.0
         for _ in range(count):
             counter += golden
@@ -122,16 +132,12 @@ def _floor(users: int, events: float) -> Case:
             total += exponential(counter, salt) * unit(word(other, salt))
         return total
 
-    count = int(users * events)
-    words = np.uint64(3), np.uint64(5), np.uint64(7)
-    draw(1, *words)
+    def draw(count: int) -> int:
+        drawn(count, np.uint64(3), np.uint64(5), np.uint64(7))
+        return count
 
-    def case() -> Sample:
-        watch = Watch()
-        draw(count, *words)
-        return watch.sample(count)
-
-    return case
+    draw(1)
+    return draw
 
 
 def _inverse(spread: Spread) -> Spread:
