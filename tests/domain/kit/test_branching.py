@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crm_domain import HARDENED, SERVICE, Delete, Principal, Refused, SyncCrmUser, TrackView, Update
+from crm_domain import HARDENED, SERVICE, Delete, Principal, SyncCrmUser, TrackView, Update
 from crm_domain.command_log import LogLine
 from crm_domain.errors import refusal
 from crm_domain.reads import GetDashboard, Select
@@ -14,6 +14,8 @@ from crm_domain.testing import AMY, BOB, CrmBackend, Lines
 from crm_domain.testing.comparing.branching import Fork, Point, begun_with, in_short
 from crm_domain.testing.comparing.capabilities import Capabilities
 from crm_domain.testing.comparing.observing import Failed
+
+from .backends import CountsRefusals, WithoutViews
 
 SYNC = LogLine(SERVICE, SyncCrmUser(user_id=AMY.user_id, email=AMY.email))
 VIEW = LogLine(SERVICE, TrackView(email=AMY.email))
@@ -63,18 +65,6 @@ def test_what_changes_nothing_needs_no_reset() -> None:
     assert fork.requests == 4 + 2 + len([SYNC])
 
 
-class CountsRefusals(CrmBackend):
-    """Refuses what it should, and counts a view all the same."""
-
-    def execute(self, principal: Principal, command: Any) -> Any:
-        try:
-            return super().execute(principal, command)
-        except Refused:
-            for stats in self.crm.tables.crm_dashboard_stats:
-                stats.total_views += 1
-            raise
-
-
 def test_a_refusal_that_changes_something_is_found() -> None:
     """Of several requests that should change nothing, the one that does is told."""
     branches = fork_of(CountsRefusals(), SYNC).branches([READ, DENIED, READ])
@@ -94,18 +84,6 @@ def test_a_wrong_answer_does_not_hide_a_silent_change() -> None:
     """Beside requests that are answered wrongly, one that changes something silently is found, too."""
     branches = fork_of(AlsoDeaf(), SYNC).branches([DENIED, READ])
     assert [branch.difference is None for branch in branches] == [False, False]
-
-
-class WithoutViews(CrmBackend):
-    """Has no such thing as views."""
-
-    asked = 0
-
-    def execute(self, principal: Principal, command: Any) -> Any:
-        if isinstance(command, TrackView):
-            self.asked += 1
-            raise NotImplementedError
-        return super().execute(principal, command)
 
 
 def test_what_is_not_there_is_asked_for_once() -> None:

@@ -15,6 +15,8 @@ from crm_domain.testing.comparing.capabilities import Capabilities
 from crm_domain.testing.comparing.lockstep import understood
 from crm_domain.testing.comparing.twins import noticed, replayed_otherwise
 
+from .backends import CountsRefusals, WithoutViews
+
 
 def synced(person: Person) -> LogLine:
     return LogLine(SERVICE, SyncCrmUser(user_id=person.user_id, email=person.email))
@@ -47,18 +49,6 @@ def test_the_same_failure_is_not_noticed() -> None:
     """Who meets the same failure with others as without them has noticed nothing of them."""
     lines = Lines([synced(BOB), synced(AMY), denied(AMY)])
     assert list(noticed(BreaksDown(), lines, AMY, [])) == []
-
-
-class CountsRefusals(CrmBackend):
-    """Keeps a trace of what it refuses."""
-
-    def execute(self, principal: Principal, command: Any) -> Any:
-        try:
-            return super().execute(principal, command)
-        except Refused:
-            for stats in self.crm.tables.crm_dashboard_stats:
-                stats.total_views += 1
-            raise
 
 
 @pytest.mark.parametrize("n", range(10))
@@ -96,15 +86,6 @@ def test_what_a_refusal_leaves_is_found() -> None:
     (difference,) = replayed_otherwise(backend, lines, Capabilities.of(backend).looks)
     assert "total_views" in difference.text
     assert difference.text.endswith("as when refused requests came between")
-
-
-class WithoutViews(CrmBackend):
-    """Has no views."""
-
-    def execute(self, principal: Principal, command: Any) -> Any:
-        if isinstance(command, TrackView):
-            raise NotImplementedError
-        return super().execute(principal, command)
 
 
 class Unfinished(WithoutViews):
