@@ -69,7 +69,8 @@ PURPOSES: Final = 16
 # What happens to a user at the same moment happens in this order.
 AT_ARRIVAL, AT_CHURN, AT_PROCESSING, AT_PAYMENT, AT_RESYNC, AT_RECORDING = range(6)
 AT_JOB_REQUEST, AT_RESUME, AT_LOGIN, AT_SESSION, AT_VIEW = range(6, 11)
-TURNS: Final = 16
+TURN_BITS: Final = 4
+TURNS: Final = 1 << TURN_BITS
 """An event's place among those of its user is its moment times this, and its turn."""
 
 _OVERDRAWN: Final = -1
@@ -88,11 +89,6 @@ def as_word(number: int) -> int:
 def unguarded(column: Column) -> Column:
     """Return a column of which all places that are asked for are at least 0; compiled code is quicker if it may count on that."""
     return column
-
-
-def quotient(a: int, b: int) -> int:
-    """Return how often *b* goes into *a*, both at least 0; compiled code is quicker if it may count on that."""
-    return a // b
 
 
 def nth(key: int, number: int) -> int:
@@ -168,8 +164,8 @@ def account(m: Column, keys: Column, salt: int, s: Settings, arrived: int, attem
             at, turn = m[r + NEXT_PAYMENT], AT_PAYMENT
         if m[r + NEXT_RESYNC] < at:
             at, turn = m[r + NEXT_RESYNC], AT_RESYNC
-        if k < m[r + ATTEMPTS] and quotient(m[s.attempt + k], TURNS) < at:
-            record(m, keys, salt, s, quotient(m[s.attempt + k], TURNS))
+        if k < m[r + ATTEMPTS] and m[s.attempt + k] >> TURN_BITS < at:
+            record(m, keys, salt, s, m[s.attempt + k] >> TURN_BITS)
         elif turn == AT_PAYMENT:
             pay(m, keys, salt, s, at)
         elif turn == AT_PROCESSING:
@@ -308,4 +304,4 @@ def leave(m: Column, s: Settings, at: int, turn: int) -> None:
 
 
 FUNCTIONS: Final = (nth, later, write, grant, leave, store, record, mark, pay, resync, account)
-"""What can be compiled, each after what it needs; `as_word`, `quotient` and `unguarded` are written anew."""
+"""What can be compiled, each after what it needs; `as_word` and `unguarded` are written anew."""

@@ -139,7 +139,6 @@ def namespace() -> dict[str, Any]:
     space |= {"WIDTH": np.array(streams.WIDTH), "HEIGHT": np.array(streams.HEIGHT)}
 
     space["as_word"] = jit(lambda number: np.uint64(number))  # noqa: PLW0108 - numba takes functions alone
-    space["quotient"] = numba.njit(**options, forceinline=True)(lambda a, b: np.int64(np.uint64(a) // np.uint64(b)))
     space["unguarded"] = _unguarded()
     space["in_order"] = jit(
         lambda m, begins, n: np.argsort(carray(m, begins + n)[begins : begins + n], kind="mergesort")

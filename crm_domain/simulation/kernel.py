@@ -35,12 +35,12 @@ from .account import (
     OF_SESSIONS,
     OF_TABS,
     OF_VIEWS,
+    TURN_BITS,
     TURNS,
     account,
     as_word,
     later,
     nth,
-    quotient,
     unguarded,
 )
 from .rhythm import WEEK_US, calendar, operational
@@ -165,7 +165,7 @@ def sessions(m: Column, s: Settings, counter: int, salt: int, logins: int, stop:
     for i in range(logins, stop):
         counter = (counter + GOLDEN) & MASK
         seconds = int(exponential(counter, salt) * s.session_seconds)
-        at = quotient(m[s.place + i], TURNS) + seconds * _SECOND_US
+        at = (m[s.place + i] >> TURN_BITS) + seconds * _SECOND_US
         if at < end:
             if n >= s.room:
                 return -1
@@ -251,7 +251,7 @@ def add_up(m: Column, s: Settings, jobs: int, resumes: int, logins: int, spent: 
     m[r + LOGINS] = spent - logins
     m[r + VIEWS] = n - views
     daily = s.daily + population * _SUMS * s.days
-    cohort = s.histograms + (population + 1) * s.places - s.weeks * (s.weeks - quotient(m[r + ARRIVED], WEEK_US))
+    cohort = s.histograms + (population + 1) * s.places - s.weeks * (s.weeks - m[r + ARRIVED] // WEEK_US)
     last = tally_account(m, s, jobs, daily, cohort)
     last = max(last, tally_activity(m, s, jobs, resumes, JOB_REQUEST, daily, cohort))
     last = max(last, tally_activity(m, s, resumes, logins, RESUME, daily, cohort))
@@ -308,7 +308,7 @@ def run(
         if len(events) > 0:
             for i in in_order(m, s.place, n):
                 events[filled] = user
-                events[filled + 1] = quotient(m[s.place + i], TURNS)
+                events[filled + 1] = m[s.place + i] >> TURN_BITS
                 events[filled + 2] = m[s.kind + i]
                 events[filled + 3] = m[s.amount + i]
                 filled += 4

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from .account import TURNS, quotient
+from .account import TURN_BITS, TURNS
 from .rhythm import DAY_US, WEEK_US
 from .settings import (
     ARRIVED,
@@ -55,7 +55,7 @@ _TOTALS: Final = len(TOTALS)
 
 def activate(m: Column, s: Settings, user: int, at: int, active: bool, daily: int, cohort: int, arrived: int) -> None:  # noqa: FBT001
     """Count a user who is *active* at a moment, once a day, and once a week since their arrival."""
-    day, week = quotient(at, DAY_US), quotient(at - arrived, WEEK_US)
+    day, week = at // DAY_US, (at - arrived) // WEEK_US
     before = m[s.on_day + day]
     m[daily + OF_ACTIVE * s.days + day] += active & (before != user)
     m[s.on_day + day] = user if active else before
@@ -67,10 +67,10 @@ def activate(m: Column, s: Settings, user: int, at: int, active: bool, daily: in
 def tally_account(m: Column, s: Settings, n: int, daily: int, cohort: int) -> int:
     """Count the account's events, of which the first is the arrival; return when the user was last active, or -1."""
     user, arrived, days, last = m[s.row + USER], m[s.row + ARRIVED], s.days, -1
-    m[daily + OF_GRANTED_FREE * days + quotient(arrived, DAY_US)] += m[s.amount]
+    m[daily + OF_GRANTED_FREE * days + arrived // DAY_US] += m[s.amount]
     for i in range(n):
-        at, kind = quotient(m[s.place + i], TURNS), m[s.kind + i]
-        here = daily + quotient(at, DAY_US)
+        at, kind = m[s.place + i] >> TURN_BITS, m[s.kind + i]
+        here = daily + at // DAY_US
         m[here + kind * days] += 1
         active = ACTIVE_KINDS >> kind & 1 > 0
         last = at if active else last
@@ -87,17 +87,17 @@ def tally_activity(m: Column, s: Settings, start: int, stop: int, kind: int, dai
     """Count moments at which a user is active; return the last one, or -1."""
     user, arrived, here = m[s.row + USER], m[s.row + ARRIVED], daily + kind * s.days
     for i in range(s.place + start, s.place + stop):
-        at = quotient(m[i], TURNS)
-        m[here + quotient(at, DAY_US)] += 1
+        at = m[i] >> TURN_BITS
+        m[here + at // DAY_US] += 1
         activate(m, s, user, at, True, daily, cohort, arrived)
-    return quotient(m[s.place + stop - 1], TURNS) if stop > start else -1
+    return m[s.place + stop - 1] >> TURN_BITS if stop > start else -1
 
 
 def tally_views(m: Column, s: Settings, start: int, stop: int, daily: int) -> None:
     """Count views, which are others' activity."""
     here = daily + VIEW * s.days
     for i in range(s.place + start, s.place + stop):
-        m[here + quotient(m[i], DAY_PLACES)] += 1
+        m[here + m[i] // DAY_PLACES] += 1
 
 
 def tally_sessions(m: Column, s: Settings, start: int, stop: int, daily: int) -> int:
@@ -105,7 +105,7 @@ def tally_sessions(m: Column, s: Settings, start: int, stop: int, daily: int) ->
     here, total = daily + TIME_SPENT * s.days, 0
     for i in range(start, stop):
         total += m[s.amount + i]
-        m[here + quotient(m[s.place + i], DAY_PLACES)] += m[s.amount + i]
+        m[here + m[s.place + i] // DAY_PLACES] += m[s.amount + i]
     return total
 
 
@@ -142,7 +142,7 @@ def tally_first(m: Column, s: Settings, at: int, arrived: int, here: int) -> Non
     Only the horizon censors: to those who leave it never happens. The day that the horizon cuts off
     counts for nobody, so that survival (Kaplan-Meier) is not biased.
     """
-    followed, day = quotient(s.horizon - arrived, DAY_US), (at - arrived) // DAY_US
+    followed, day = (s.horizon - arrived) // DAY_US, (at - arrived) // DAY_US
     if at >= 0 and day < followed:
         m[here + day] += 1
     else:
