@@ -178,6 +178,19 @@ def test_others_are_connected(
         assert "the server does not while others are connected to it, and pg_dump, which could, is not" in done.stderr
 
 
+def test_what_pg_dump_wrote_is_no_sql(
+    check: Any, make_database: MakeDatabase, nothing_left: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is said in one line, and the copy that was begun is gone."""
+    dsn, program = make_database(), tmp_path / "pg_dump"
+    program.write_text("#!/bin/sh\necho 'CREATE SCHEMA public; nonsense'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with psycopg.connect(dsn):
+        done = check(dsn, *SHORT)
+    _is_one_line(done, 'what pg_dump wrote cannot be read: syntax error at or near "nonsense"')
+
+
 def _pg_dump() -> str:
     """Return the pg_dump of the embedded server's version."""
     return str(package().utils.POSTGRES_VERSIONS[18] / "pg_dump")
