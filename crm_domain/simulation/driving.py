@@ -117,7 +117,7 @@ def _room(machine: Machine, keep: AbstractSet[str], users: int, events_each: int
 
 def _counts(machine: Machine, settings: Settings, memory: Column) -> dict[str, Any]:
     """Return the aggregates of a part, which stand one after the other at the memory's beginning."""
-    numbers = iter(memory[: settings.row].tolist() if hasattr(memory, "tolist") else memory)
+    numbers = map(int, memory[: settings.row])
 
     def areas(lengths: Iterable[tuple[str, int]]) -> dict[str, dict[str, list[int]]]:
         return {p: {name: list(islice(numbers, length)) for name, length in lengths} for p in POPULATIONS}
