@@ -9,8 +9,9 @@ were refused before any had committed, come before all others.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from concurrent.futures import TimeoutError as NotYetError
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 import psycopg
@@ -50,28 +51,40 @@ def overlapped(
         sessions: One for each, and one more to watch them.
 
     Raises:
-        psycopg.Error: Something broke; nothing is left open.
+        psycopg.Error: Something broke; nothing is left open, as after an interrupt.
     """
     *working, watching = sessions
     begun: list[_Begun] = []
     with ThreadPoolExecutor(len(requests)) as threads:
-        for (principal, statement), session in zip(requests, working, strict=True):
-            begun.append(_Begun(backend, threads, principal, statement, session))
-            begun[-1].waits(watching)
-        early = sorted((one for one in begun if one.is_through()), key=lambda one: not one.failed)
-        for one in early:
-            one.end()
-        late = [one for one in begun if one not in early]
-        while waiting := [one for one in late if not one.is_over]:
-            for one in waiting:
-                if not one.waits(watching):
-                    one.end()
-                    break
+        try:
+            for (principal, statement), session in zip(requests, working, strict=True):
+                begun.append(_Begun(backend, threads, principal, statement, session))
+                begun[-1].waits(watching)
+            early = sorted((one for one in begun if one.is_through()), key=lambda one: not one.failed)
+            for one in early:
+                one.end()
+            late = [one for one in begun if one not in early]
+            while waiting := [one for one in late if not one.is_over]:
+                for one in waiting:
+                    if not one.waits(watching):
+                        one.end()
+                        break
+        except BaseException:
+            _give_up(begun)
+            raise
     order = [*early, *sorted(late, key=lambda one: one.answered_at)]
     for one in begun:
         if isinstance(one.outcome, psycopg.Error):
             raise one.outcome
     return InTurn([one.outcome for one in begun], tuple(map(begun.index, order)))
+
+
+def _give_up(begun: Sequence[_Begun]) -> None:
+    """Roll back each as soon as it is through, so that those who wait for it are let go and their threads end."""
+    sessions = {one.future: one.session for one in begun}
+    for future in as_completed(sessions):
+        with suppress(psycopg.Error):  # the server is gone, and with it what was open
+            sessions[future].connection.rollback()
 
 
 @define(eq=False)

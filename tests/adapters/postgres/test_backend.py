@@ -14,7 +14,9 @@ from crm_adapters.postgres.backend import PostgresBackend
 from crm_adapters.postgres.keyed import KeyedPostgresBackend, opened
 from crm_adapters.postgres.literals import literal, name
 from crm_adapters.postgres.operations import Operation, RefusalRule, read_operations
+from crm_adapters.postgres.overlapping import _Begun
 from crm_adapters.postgres.refusals import refusal_of
+from crm_adapters.postgres.sessions import Session
 from crm_domain import commands as c
 from crm_domain.command_log import id_named
 from crm_domain.errors import (
@@ -301,6 +303,30 @@ def test_what_breaks_while_it_overlaps(make_database: MakeDatabase) -> None:
         with pytest.raises(psycopg.errors.UndefinedTable):
             backend.execute_overlapping(asked)
         assert len(backend.select(SERVICE, "crm_recordings", {})) == 1
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_an_interrupt_while_one_waits_for_another(
+    backend: PostgresBackend, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Ctrl-C does not wait until the server gives up: whoever waits is let through, all is rolled back, and it goes on."""
+    waits, begun = _Begun.waits, list[_Begun]()
+
+    def interrupted(self: _Begun, watching: Session) -> bool:
+        begun.append(self)
+        if waits(self, watching) and len(begun) == number:
+            raise KeyboardInterrupt
+        return False
+
+    monkeypatch.setattr(_Begun, "waits", interrupted)
+    asked = [(AMY.principal, c.CreateRecording(id=id_, **OWN)) for id_ in RECORDINGS]
+    with pytest.raises(KeyboardInterrupt):
+        backend.execute_overlapping(asked)
+    assert [one.future.exception() for one in begun] == [None] * number
+    monkeypatch.undo()
+    assert balance(backend) == 4
+    assert backend.select(SERVICE, "crm_recordings", {}) == []
+    assert list(backend.execute_overlapping(asked)) == [{"id": id_} for id_ in RECORDINGS]
 
 
 # --- other people's databases -------------------------------------------------------------------
