@@ -1,5 +1,21 @@
 """The command line: run, explain and look up the rules."""
 
-from .app import main
+from __future__ import annotations
+
+import sys
+
+from .endings import EXIT_INTERRUPTED
 
 __all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line.
+
+    All of it is imported here, which takes a second: Ctrl-C ends that as quietly as it ends the rest.
+    """
+    try:
+        from .app import main as run  # noqa: PLC0415
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    run()

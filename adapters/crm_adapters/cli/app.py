@@ -17,6 +17,7 @@ from crm_adapters.sqlite import StoreError
 from .backup import backup
 from .check import check
 from .dashboard import dashboard
+from .endings import EXIT_BROKEN_PIPE, EXIT_BUG, EXIT_INTERRUPTED
 from .explain import explain
 from .fit import fit_command
 from .history import history
@@ -33,16 +34,6 @@ from .stats import stats
 from .user import user
 from .users import users
 from .verify import verify
-
-EXIT_BUG: Final = 70
-"""crm-domain itself made a mistake (``EX_SOFTWARE`` of sysexits.h)."""
-
-EXIT_INTERRUPTED: Final = 130
-"""Ctrl-C: 128 and the number of SIGINT."""
-
-EXIT_BROKEN_PIPE: Final = 141
-"""Nobody reads the output any more: 128 and the number of SIGPIPE."""
-
 
 SECTIONS: Final[dict[str, tuple[click.Command, ...]]] = {
     "Explore": (simulate, fit_command),

@@ -15,6 +15,7 @@ import click
 
 from crm_domain import Rules
 
+from .endings import EXIT_BROKEN
 from .options import rules_option
 from .output import print_json, table
 from .targets import BadTarget, ended_by_signals, missing_extra, shown, target_opened, told
@@ -130,7 +131,7 @@ def check(
         print_json(_plain(name, report))
     else:
         click.echo(_shown(name, report, in_python=in_python))
-    ctx.exit(1 if report.findings else 0)
+    ctx.exit(EXIT_BROKEN if report.findings else 0)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from crm_domain.simulation import Comparison, ExecutorBroken, Interrupted, Repli
 from crm_domain.simulation.engines import CHUNKS
 
 from .database import FILE
+from .endings import EXIT_BROKEN, EXIT_INTERRUPTED
 from .forms import Form, form_options, print_rows
 from .model_check import Check, check_model
 from .pictures import Picture, draw
@@ -32,9 +33,6 @@ _REPLICATIONS: Final = 5
 _SEED_MAX: Final = 2**64 - 1
 _LARGE: Final = 30_000 * 90
 """So many users, times days, take more than half a minute without compiled code."""
-
-_EXIT_INTERRUPTED: Final = 130
-_EXIT_BROKEN: Final = 1
 
 
 @frozen(kw_only=True)
@@ -189,7 +187,7 @@ def simulate(
     if done.check.is_bad:
         if form is not Form.TABLE:
             click.echo(done.check.text, err=True)
-        ctx.exit(_EXIT_BROKEN)
+        ctx.exit(EXIT_BROKEN)
 
 
 # --- what is asked for ------------------------------------------------------------------------
@@ -297,10 +295,10 @@ def _run(ctx: click.Context, work: _Work) -> _Done:
         click.echo(
             f"Interrupted: {error.done:,} of {error.total:,} users were simulated. Nothing was written.", err=True
         )
-        ctx.exit(_EXIT_INTERRUPTED)
+        ctx.exit(EXIT_INTERRUPTED)
     except KeyboardInterrupt:
         click.echo(f"Interrupted in {doing}. {written}", err=True)
-        ctx.exit(_EXIT_INTERRUPTED)
+        ctx.exit(EXIT_INTERRUPTED)
     except ExecutorBroken as error:
         raise click.ClickException(str(error)) from None
     return _Done(found=found, check=check)

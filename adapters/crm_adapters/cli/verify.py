@@ -12,6 +12,7 @@ import click
 from crm_adapters.sqlite.verification import Problem, Verification
 
 from .database import db_option, timeout_option
+from .endings import EXIT_BROKEN
 from .output import print_json
 from .progress import progress_shown
 
@@ -54,7 +55,7 @@ def verify(ctx: click.Context, *, db: Path, as_json: bool, timeout_seconds: floa
         print_json(_plain(db, verification, problems))
     else:
         click.echo("\n".join([*_shown(problems), _verdict(db, verification, problems)]))
-    ctx.exit(1 if problems else 0)
+    ctx.exit(EXIT_BROKEN if problems else 0)
 
 
 def _plain(db: Path, verification: Verification, problems: Iterable[Problem]) -> dict[str, Any]:

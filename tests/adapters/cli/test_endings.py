@@ -59,6 +59,21 @@ def test_interrupt(process: Any, amy_comes: bytes) -> None:
     assert process.returncode == 130
 
 
+def test_interrupt_while_it_starts() -> None:
+    """Its imports take a second, in which it may be regretted."""
+    program = (
+        "import sys\n"
+        "class Regretted:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'click': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Regretted())\n"
+        "from crm_adapters.cli import main\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
 def test_closed_pipe(process: Any, amy_comes: bytes) -> None:
     """When nobody reads the outcomes any more, as behind ``head``, the run ends quietly."""
     _ask(process, amy_comes)
