@@ -10,9 +10,11 @@ With CRM_DOMAIN_NO_SKIP set, a test that is skipped is a failure: then whatever 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
+from coverage import Coverage
 from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile("dev", max_examples=100, stateful_step_count=30, deadline=None, print_blob=True)
@@ -29,6 +31,32 @@ settings.register_profile(
     "mutation", settings.get_profile("ci"), max_examples=50, phases=[Phase.explicit, Phase.generate]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+# In a script's background it is ignored, which the processes under test would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the mark of those tests that try much."""
+    config.addinivalue_line("markers", "unwatched: tries much, of which coverage does not watch anything")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Keep coverage from watching a test that is marked so: being watched takes as long as the work itself.
+
+    Other tests have to reach everything.
+    """
+    watching = []
+    while item.get_closest_marker("unwatched") and (current := Coverage.current()):  # in a worker one is within another
+        current.stop()
+        watching.append(current)
+    try:
+        return (yield)
+    finally:
+        for paused in reversed(watching):
+            paused.start()
 
 
 @pytest.hookimpl(wrapper=True)

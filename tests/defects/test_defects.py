@@ -26,6 +26,8 @@ from .driving import DRIVES, Drive, in_memory
 from .hunting import hunt
 from .planting import Slip
 
+pytestmark = pytest.mark.unwatched
+
 ROOT: Final = Path(__file__).parents[2]
 LINES_MAX: Final = 6
 _DOES_NOT_RUN: Final = re.compile("failed with (Name|Attribute|Import|UnboundLocal)Error")

@@ -18,6 +18,8 @@ from .hunting import hunt
 from .planting_sql import Edited, SchemaDefect, Sql, damaged
 from .schema import CONSTRAINTS, DEFECTS, FUNCTIONS, GRANTS, POLICIES, TRIGGERS
 
+pytestmark = pytest.mark.unwatched
+
 LINES_MAX: Final = 6
 SOME: Final = {
     "jobs_are_read_by_everybody",

@@ -26,6 +26,8 @@ from crm_domain.sources import label_uuid
 if TYPE_CHECKING:
     from tests.domain.conftest import MakeWorld, World
 
+pytestmark = pytest.mark.unwatched
+
 AMY = label_uuid("amy")
 AMYS = "amy@example.com"
 INSIDE: Final = str(Path(crm_domain.__file__).parent)

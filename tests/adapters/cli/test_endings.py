@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import pytest
 
-from crm_adapters.cli import main
+from crm_adapters.cli import app, main
 from crm_adapters.cli.app import SECTIONS, cli
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "crm-domain"
@@ -59,19 +59,20 @@ def test_interrupt(process: Any, amy_comes: bytes) -> None:
     assert process.returncode == 130
 
 
-def test_interrupt_while_it_starts() -> None:
+def test_interrupt_while_it_starts(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """Its imports take a second, in which it may be regretted."""
-    program = (
-        "import sys\n"
-        "class Regretted:\n"
-        "    def find_spec(self, name, *_):\n"
-        "        if name == 'click': raise KeyboardInterrupt\n"
-        "sys.meta_path.insert(0, Regretted())\n"
-        "from crm_adapters.cli import main\n"
-        "main()"
-    )
-    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
-    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+    class Regretted:
+        @staticmethod
+        def find_spec(name: str, *_: object) -> None:
+            if name == app.__name__:
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, app.__name__)
+    monkeypatch.setattr(sys, "meta_path", [Regretted, *sys.meta_path])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, capfd.readouterr()) == (130, ("", ""))
 
 
 def test_closed_pipe(process: Any, amy_comes: bytes) -> None:

@@ -43,6 +43,7 @@ def test_random_walks(backend: PostgresBackend, rules: Rules) -> None:
     assert not report.unsupported
 
 
+@pytest.mark.unwatched
 @READINGS
 def test_every_short_sequence(backend: PostgresBackend, rules: Rules) -> None:
     """None is left out, and what everybody sees is compared after every step."""

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from crm_adapters.sqlite.backend import SqliteBackend
-from crm_domain.testing import ConformanceSuite
+from crm_domain import SEED
+from crm_domain.testing import ConformanceSuite, conformance
 
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "dev")
 
 
+@pytest.mark.unwatched
 class TestFile(ConformanceSuite):
     """A file keeps every law that memory keeps."""
 
@@ -23,3 +25,10 @@ class TestFile(ConformanceSuite):
     def backend(self) -> Iterator[SqliteBackend]:
         with SqliteBackend() as backend:
             yield backend
+
+
+def test_a_file_is_held_to_its_rules() -> None:
+    """At its word, the document allows what it says, and nothing else."""
+    with SqliteBackend(rules=SEED) as backend:
+        conformance(backend, backend.rules, walks=3).assert_held()
+        assert conformance(backend, walks=0).broken

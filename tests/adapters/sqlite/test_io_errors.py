@@ -14,7 +14,10 @@ from .faults.disk import can_be_watched
 from .faults.errors import ERRORS, Failing, calls_in_a_day, full_day, watched_day
 from .faults.work import KINDS
 
-pytestmark = pytest.mark.skipif(not can_be_watched(), reason="SQLite's functions are hidden in this Python")
+pytestmark = [
+    pytest.mark.skipif(not can_be_watched(), reason="SQLite's functions are hidden in this Python"),
+    pytest.mark.unwatched,
+]
 
 CALLS = int(os.environ.get("CRM_DOMAIN_FAILING_CALLS", "8"))
 PAGE_BYTES = 4096

@@ -9,6 +9,8 @@ import pytest
 from .faults.kills import WRITERS, killed
 from .faults.work import KINDS
 
+pytestmark = pytest.mark.unwatched
+
 KILLS = int(os.environ.get("CRM_DOMAIN_KILLS", "300"))
 ROUNDS = 5
 """How many times the writers of one file are killed before it is looked at."""

@@ -18,7 +18,10 @@ from .faults.disk import can_be_watched
 from .faults.power import Recording, contents_of, left_on_disk, put
 from .faults.work import KINDS, prepare
 
-pytestmark = pytest.mark.skipif(not can_be_watched(), reason="SQLite's functions are hidden in this Python")
+pytestmark = [
+    pytest.mark.skipif(not can_be_watched(), reason="SQLite's functions are hidden in this Python"),
+    pytest.mark.unwatched,
+]
 
 CUTS = int(os.environ.get("CRM_DOMAIN_POWER_CUTS", "300"))
 SEEDS = range(-(-CUTS // (2 * len(KINDS) * 10)))

@@ -11,6 +11,7 @@ import json
 from typing import Final
 
 import attrs
+import pytest
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 
@@ -30,6 +31,8 @@ from crm_domain.testing import (
     looks,
     run,
 )
+
+pytestmark = pytest.mark.unwatched
 
 RULES: Final = (
     HARDENED,

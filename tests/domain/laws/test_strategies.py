@@ -29,6 +29,8 @@ from crm_domain.testing import (
     user_ids,
 )
 
+pytestmark = pytest.mark.unwatched
+
 EXAMPLES: Final = 1200
 """How many sequences have to do."""
 
