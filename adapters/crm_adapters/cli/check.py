@@ -18,7 +18,7 @@ from crm_domain import Rules
 from .endings import EXIT_BROKEN
 from .options import rules_option
 from .output import print_json, table
-from .targets import BadTarget, ended_by_signals, missing_extra, shown, target_opened, told
+from .targets import BadTarget, ended_by_signals, shown, target_opened, told
 
 if TYPE_CHECKING:
     from crm_domain.testing import Finding, Report
@@ -114,7 +114,7 @@ def check(
     try:
         from crm_domain.testing import conformance  # noqa: PLC0415 - it needs hypothesis, as no other command does
     except ModuleNotFoundError as error:
-        raise missing_extra(error) from None
+        raise BadTarget(str(error)) from None
     name = shown(target)
     with (
         ended_by_signals(),

@@ -49,11 +49,9 @@ def migrations(*, rules: Rules, plain: bool, down: bool, out: Path | None) -> No
 def _files(rules: Rules, *, plain: bool, down: bool) -> list[tuple[str, str]]:
     """Return what there is to run, in order: the name of each file, and its SQL."""
     try:
-        import crm_adapters.postgres as postgres  # noqa: PLC0415, PLR0402 - an extra, whose absence raises ImportError
-    except ImportError as error:
-        raise click.ClickException(
-            f"The package {error.name} is not installed: pip install 'crm-domain[postgres]'"
-        ) from None
+        import crm_adapters.postgres as postgres  # noqa: PLC0415, PLR0402 - it needs the extra postgres
+    except ModuleNotFoundError as error:
+        raise click.UsageError(str(error)) from None
     steps = postgres.migrations(rules)
     if down:
         return [(step.down_name, step.down) for step in reversed(steps)]

@@ -81,11 +81,11 @@ def _like(target: str) -> str:
 @contextmanager
 def _database_opened(target: str, config: Path | None, *, i_know: bool) -> Iterator[Backend]:
     try:
-        from crm_adapters.postgres.errors import BadOperations, PostgresError  # noqa: PLC0415 - it needs the extra postgres
-        from crm_adapters.postgres.keyed import opened  # noqa: PLC0415
+        from crm_adapters.postgres import opened  # noqa: PLC0415 - it needs the extra postgres
+        from crm_adapters.postgres.errors import BadOperations, PostgresError  # noqa: PLC0415
         from crm_adapters.postgres.operations import read_operations  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise missing_extra(error) from None
+        raise BadTarget(str(error)) from None
     try:
         with opened(target, operations=read_operations(config), i_know=i_know) as backend:
             yield backend
@@ -101,7 +101,7 @@ def _of_file(target: str) -> Backend:
     try:
         from crm_adapters.sqlite.backend import SqliteBackend  # noqa: PLC0415 - it needs hypothesis, as only this does
     except ModuleNotFoundError as error:
-        raise missing_extra(error) from None
+        raise BadTarget(str(error)) from None
     return SqliteBackend(target)
 
 
@@ -161,12 +161,3 @@ def ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
-
-
-_EXTRAS: Final = {"psycopg": "postgres", "jinja2": "postgres"}
-
-
-def missing_extra(error: ModuleNotFoundError) -> BadTarget:
-    """Return what to say where a dependency is not installed that only an extra brings along."""
-    extra = _EXTRAS.get(str(error.name).partition(".")[0], "testing")
-    return BadTarget(f"{error.name} is not installed, which the search needs: pip install 'crm-domain[{extra}]'")

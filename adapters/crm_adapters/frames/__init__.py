@@ -4,6 +4,9 @@ Columns have the buffer protocol, so that numpy looks at the same memory, and bo
 numpy's arrays as they are. They are imported when they are asked for.
 """
 
-from .conversion import to_pandas, to_polars
+from crm_adapters.extras import extra
+
+with extra("frames", "numpy"):
+    from .conversion import to_pandas, to_polars
 
 __all__ = ["to_pandas", "to_polars"]

@@ -4,10 +4,13 @@ They take the extra ``plot``, matplotlib. Each function draws on given axes or o
 the picture. Titles say what there is to see; series are told apart by lines and marks as well as by colour.
 """
 
-from .cohorts import plot_retention
-from .comparing import plot_comparison, plot_sweep
-from .influences import plot_sensitivity
-from .over_time import plot_daily, plot_revenue, plot_survival
+from crm_adapters.extras import extra
+
+with extra("plot", "matplotlib"):
+    from .cohorts import plot_retention
+    from .comparing import plot_comparison, plot_sweep
+    from .influences import plot_sensitivity
+    from .over_time import plot_daily, plot_revenue, plot_survival
 
 __all__ = [
     "plot_comparison",

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .migrations import Migration, migrations, shim
+from crm_adapters.extras import extra
+
+with extra("postgres", "jinja2"):
+    from .migrations import Migration, migrations, shim
 
 if TYPE_CHECKING:
     from .backend import PostgresBackend
@@ -17,12 +20,13 @@ __all__ = ["Migration", "PostgresBackend", "migrations", "opened", "shim"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "opened":
-        from .keyed import opened  # noqa: PLC0415 - see above
+    with extra("postgres", "psycopg"):
+        if name == "opened":
+            from .keyed import opened  # noqa: PLC0415 - see above
 
-        return opened
-    if name == "PostgresBackend":
-        from .backend import PostgresBackend  # noqa: PLC0415
+            return opened
+        if name == "PostgresBackend":
+            from .backend import PostgresBackend  # noqa: PLC0415
 
-        return PostgresBackend
+            return PostgresBackend
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

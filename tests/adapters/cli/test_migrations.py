@@ -78,7 +78,9 @@ def test_nothing_is_overwritten(call: Any, tmp_path: Path) -> None:
 
 def test_missing_extra_is_named(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the packages of the extra it says what to install."""
-    monkeypatch.setitem(sys.modules, "crm_adapters.postgres", None)
+    for name in [name for name in sys.modules if name.startswith("crm_adapters.postgres")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "jinja2", None)
     called = call("migrations")
-    assert (called.exit_code, called.stdout) == (1, "")
-    assert "pip install 'crm-domain[postgres]'" in called.stderr
+    assert (called.exit_code, called.stdout) == (2, "")
+    assert "Error: jinja2 is not installed: pip install 'crm-domain[postgres]'" in called.stderr

@@ -263,7 +263,7 @@ def test_the_extra_that_is_not_installed(check: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "psycopg", None)
     _is_one_line(
         check("postgresql:///mine", *SHORT),
-        "psycopg is not installed, which the search needs: pip install 'crm-domain[postgres]'",
+        "Error: psycopg is not installed: pip install 'crm-domain[postgres]'",
     )
 
 
