@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from crm_domain import HARDENED, SERVICE, Delete, Principal, SyncCrmUser, TrackView, Update
+from crm_domain import HARDENED, SERVICE, CreateRecording, Delete, Principal, SyncCrmUser, TrackView, Update
 from crm_domain.command_log import LogLine
 from crm_domain.errors import refusal
 from crm_domain.reads import GetDashboard, Select
-from crm_domain.testing import AMY, BOB, CrmBackend, Lines
+from crm_domain.testing import AMY, BOB, ColumnsNotThere, CrmBackend, Lines
 from crm_domain.testing.comparing.branching import Fork, Point, begun_with, in_short
 from crm_domain.testing.comparing.capabilities import Capabilities
 from crm_domain.testing.comparing.observing import Failed
@@ -141,6 +141,24 @@ def test_a_beginning_keeps_what_both_agree_on() -> None:
     assert len(fork.point.crm.tables.crm_users) == 2
     fork, partings = begun_with(fork_of(WithoutViews()), Lines((SYNC, VIEW, bob)))
     assert (fork.begun, partings) == ((SYNC, bob), ())
+
+
+class WithoutTranscriptions(CrmBackend):
+    """Keeps recordings, but not what is said in them."""
+
+    def execute(self, principal: Principal, command: Any) -> Any:
+        if isinstance(command, CreateRecording) and command.transcription:
+            raise ColumnsNotThere("transcription")
+        return super().execute(principal, command)
+
+
+def test_a_beginning_goes_without_columns_that_are_not_there() -> None:
+    """The rest of such a line is asked."""
+    own: dict[str, Any] = {"user_id": AMY.user_id, "email": AMY.email, "video_url": "https://example.com/1.mp4"}
+    recording = LogLine(AMY.principal, CreateRecording(**own, transcription="hello"))
+    fork, partings = begun_with(fork_of(WithoutTranscriptions()), Lines((SYNC, recording)))
+    assert (fork.begun, partings) == ((SYNC, LogLine(AMY.principal, CreateRecording(**own))), ())
+    assert len(fork.point.crm.tables.crm_recordings) == 1
 
 
 def test_the_point_stays_as_it_is() -> None:
