@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import get_context, resource_tracker
 from typing import Final, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -42,12 +44,13 @@ class Processes(Executor):
         Raises:
             RuntimeError: It was shut down.
         """
-        try:
-            return self._pool.submit(fn, *args, **kwargs)
-        except BrokenExecutor:
-            self._pool.shutdown(wait=False)
-            self._pool = self._made()
-            return self._pool.submit(fn, *args, **kwargs)
+        with _undisturbed():
+            try:
+                return self._pool.submit(fn, *args, **kwargs)
+            except BrokenExecutor:
+                self._pool.shutdown(wait=False)
+                self._pool = self._made()
+                return self._pool.submit(fn, *args, **kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  # as Executor has it
         """Let the workers end when they are done."""
@@ -55,6 +58,41 @@ class Processes(Executor):
 
     def _made(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(self.workers, mp_context=_CONTEXT, initializer=leave_interrupts)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Have Ctrl-C come when the block is over, and workers that are started in it not hear of it from their first moment.
+
+    A worker takes a while until it can ignore it itself, and one that was half started would complain.
+    """
+    came: list[int] = []
+    heard = signal.getsignal(signal.SIGINT)
+    defers = callable(heard) and threading.current_thread() is threading.main_thread()
+    try:
+        with _blocked():
+            if defers:  # it may reach this process by another thread, which does not block it
+                signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+            yield
+    finally:
+        if defers:
+            signal.signal(signal.SIGINT, heard)
+        if came:
+            signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def _blocked() -> Iterator[None]:
+    """Block Ctrl-C in this thread, and so in the processes that it starts; Windows has no such thing."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # it unblocks what it finds blocked, once it has started a process of its own
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def leave_interrupts() -> None:

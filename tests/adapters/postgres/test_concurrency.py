@@ -173,7 +173,7 @@ def test_transactions_that_deadlock_are_retried_under_their_key(database: Databa
 
     with clients(database.dsn, 2) as crowd:
         assert kinds(at_once(crowd, transfer)) == {"accepted": 2}
-    assert len(attempts) == 3
+    assert len(attempts) >= 3  # who retries before the other was woken may wait in a circle again
     assert (database.balance_of("amy"), database.balance_of("bob")) == (2, 2)
     assert broken_laws(database) == {}
 

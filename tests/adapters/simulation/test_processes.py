@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -118,6 +118,42 @@ def test_workers_leave_interrupts_to_who_waits(processes: Executor) -> None:
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_workers_do_not_hear_interrupts_from_their_first_moment(processes: Executor) -> None:
+    """Before they can ignore them; this process hears them again."""
+    assert signal.SIGINT in processes.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result()
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_an_interrupt_waits_until_a_worker_was_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whichever thread it comes: then it is what it always is."""
+    done = []
+
+    def interrupted(*_: object) -> Future[None]:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # as in another thread
+        signal.raise_signal(signal.SIGINT)
+        done.append("started")
+        return Future()
+
+    with Processes(1) as executor:
+        monkeypatch.setattr(executor._pool, "submit", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            executor.submit(abs, 1)
+    assert done == ["started"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_another_thread_starts_workers_too(processes: Executor) -> None:
+    """Only the main thread hears signals; the others start workers all the same."""
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(processes.submit, abs, -1).result().result() == 1
+
+
+def test_where_nothing_can_be_blocked(processes: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows: work is done all the same."""
+    monkeypatch.delattr(signal, "pthread_sigmask")
+    assert processes.submit(abs, -1).result() == 1
 
 
 def test_there_is_a_worker_at_least() -> None:
