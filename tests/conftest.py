@@ -37,11 +37,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Declare the mark of those tests that try much."""
-    config.addinivalue_line("markers", "unwatched: tries much, of which coverage does not watch anything")
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Keep coverage from watching a test that is marked so: being watched takes as long as the work itself.

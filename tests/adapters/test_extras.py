@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import sys
 
 import pytest
 
 from crm_adapters.extras import extra
+
+from .missing import not_installed
 
 EXTRAS = [
     ("crm_adapters.plots", "matplotlib", "plot"),
@@ -17,12 +18,12 @@ EXTRAS = [
 
 
 @pytest.mark.parametrize(("package", "missing", "name"), EXTRAS, ids=[package for package, *_ in EXTRAS])
-def test_importing_what_an_extra_brings(monkeypatch: pytest.MonkeyPatch, package: str, missing: str, name: str) -> None:
+def test_importing_what_an_extra_brings(package: str, missing: str, name: str) -> None:
     """The line that installs it is named."""
-    for module in [module for module in sys.modules if f"{module}.".startswith((f"{package}.", f"{missing}."))]:
-        monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(ModuleNotFoundError, match=rf"pip install 'crm-domain\[{name}\]'") as told:
+    with (
+        not_installed(missing, package),
+        pytest.raises(ModuleNotFoundError, match=rf"pip install 'crm-domain\[{name}\]'") as told,
+    ):
         importlib.import_module(package)
     assert str(told.value.name).partition(".")[0] == missing
 

@@ -1,4 +1,4 @@
-"""With which number does the command end? With 0 if all is well, 2 if it could not do what it was asked, else as here."""
+"""With which number does the command end? With 0 if all is well, click's 1 or 2 if it could not be done, else as here."""
 
 from __future__ import annotations
 

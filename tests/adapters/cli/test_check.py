@@ -7,7 +7,7 @@ import io
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -17,6 +17,8 @@ import pytest
 from crm_adapters.cli.check import _progress, _seconds
 from crm_adapters.cli.targets import BadTarget, ended_by_signals, target_opened
 from crm_domain.laws import LAWS
+
+from ..missing import not_installed
 
 Write = Callable[[str], None]
 
@@ -425,15 +427,9 @@ def test_progress_is_one_line_that_goes_away(monkeypatch: pytest.MonkeyPatch) ->
 # --- without hypothesis -------------------------------------------------------------------------
 
 
-@contextmanager
-def no_hypothesis() -> Iterator[None]:
-    """Have the kit imported again, in a world without hypothesis; pytest itself wants it back soon."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in list(sys.modules):
-            if name.startswith(("crm_domain.testing", "crm_adapters.sqlite.backend")):
-                patch.delitem(sys.modules, name)
-        patch.setitem(sys.modules, "hypothesis", None)
-        yield
+def no_hypothesis() -> AbstractContextManager[None]:
+    """Return a world without hypothesis, in which the kit is imported again."""
+    return not_installed("hypothesis", "crm_domain.testing", "crm_adapters.sqlite.backend")
 
 
 def test_the_kit_that_is_not_installed(call: Any) -> None:

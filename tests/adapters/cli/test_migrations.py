@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,8 @@ import pytest
 
 from crm_adapters.postgres import migrations, shim
 from crm_domain import HARDENED, SEED
+
+from ..missing import not_installed
 
 FIRST, SECOND = "add_digital_resume_crm_table", "add_crm_separate_tables"
 
@@ -76,11 +77,9 @@ def test_nothing_is_overwritten(call: Any, tmp_path: Path) -> None:
     assert [path.read_text("utf-8") for path in tmp_path.iterdir()] == ["mine"]
 
 
-def test_missing_extra_is_named(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_extra_is_named(call: Any) -> None:
     """Without the packages of the extra it says what to install."""
-    for name in [name for name in sys.modules if name.startswith("crm_adapters.postgres")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    called = call("migrations")
+    with not_installed("jinja2", "crm_adapters.postgres"):
+        called = call("migrations")
     assert (called.exit_code, called.stdout) == (2, "")
     assert "Error: jinja2 is not installed: pip install 'crm-domain[postgres]'" in called.stderr

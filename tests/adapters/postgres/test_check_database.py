@@ -29,6 +29,7 @@ from crm_domain.testing import AMY, conformance
 from crm_domain.testing.conforming.searching import Search
 
 from ...defects.planting_sql import Edited
+from ..missing import not_installed
 from .conftest import MakeDatabase
 from .servers import embedded, package
 
@@ -256,15 +257,11 @@ def test_no_database_to_work_from(make_database: MakeDatabase, monkeypatch: pyte
         opened(dsn)
 
 
-def test_the_extra_that_is_not_installed(check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_extra_that_is_not_installed(check: Any) -> None:
     """What is missing is named, with the line that installs it."""
-    for name in [name for name in sys.modules if name.startswith("crm_adapters.postgres")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    _is_one_line(
-        check("postgresql:///mine", *SHORT),
-        "Error: psycopg is not installed: pip install 'crm-domain[postgres]'",
-    )
+    with not_installed("psycopg", "crm_adapters.postgres"):
+        done = check("postgresql:///mine", *SHORT)
+    _is_one_line(done, "Error: psycopg is not installed: pip install 'crm-domain[postgres]'")
 
 
 def test_a_login_that_fails(check: Any, postgres_server: str) -> None:
