@@ -356,7 +356,8 @@ TRIGGERS: Final = (
         "A BEFORE trigger takes another credit for each row that is tried.",
         _BALANCE,
         Sql(
-            "create function public.crm_early() returns trigger language plpgsql security definer set search_path = '' "
+            "create function public.crm_early() returns trigger language plpgsql security definer "
+            "set search_path = pg_catalog, pg_temp "
             "as $$ begin update public.profiles set credits_remaining = credits_remaining - 1 "
             "where user_id = new.user_id and credits_remaining > 1; return new; end $$; "
             "revoke all on function public.crm_early from public"

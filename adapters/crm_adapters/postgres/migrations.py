@@ -43,6 +43,9 @@ _ENVIRONMENT: Final = jinja2.Environment(  # noqa: S701 - it is SQL, and nothing
     keep_trailing_newline=True,
 )
 
+_SAFE_PATH: Final = "pg_catalog, pg_temp"
+"""Where functions look for names without a schema. Types and tables are looked for in ``pg_temp`` first unless it is named last."""
+
 _BLANK_LINES: Final = re.compile(r"\n{3,}")
 """What is left of pieces that are not there."""
 
@@ -102,7 +105,10 @@ def _rendered(name: str, rules: Rules) -> str:
         "second_tables": [TABLES[name] for name in SECOND_TABLES],
         # An unqualified name is looked for in whatever search_path the caller has: the hole.
         "public": "public." if rules.definer_safety else "",
-        "pinned": "\nset search_path = ''" if rules.definer_safety else "",
+        "pinned": f"\nset search_path = {_SAFE_PATH}" if rules.definer_safety else "",
+        "path": _SAFE_PATH if rules.definer_safety else "pg_catalog, public, pg_temp",
+        # Whoever has no id counts as the service: the hole.
+        "caller": "public.crm_caller()" if rules.definer_safety else "auth.uid()",
         "declared": declared,
         "access": access,
         "normal_form": normal_form,

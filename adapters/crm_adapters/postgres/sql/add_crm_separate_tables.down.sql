@@ -1,5 +1,6 @@
 -- Takes add_crm_separate_tables.sql back, with all rows of the tables that it made.
 begin;
+set local search_path = pg_catalog, pg_temp;
 set local client_min_messages = 'warning';
 set local lock_timeout = '10s';
 set local statement_timeout = '5min';

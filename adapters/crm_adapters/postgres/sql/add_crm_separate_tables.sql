@@ -3,6 +3,7 @@
 -- Creates separate data tables for CRM users ("Migration Order", 2).
 -- Rules: {{ reading }}. Made by crm-domain; run it again and nothing changes.
 begin;
+set local search_path = {{ path }};
 set local client_min_messages = 'warning';
 set local lock_timeout = '10s';
 set local statement_timeout = '5min';

@@ -1,5 +1,6 @@
 -- Takes add_digital_resume_crm_table.sql back, with all rows of the tables that it made.
 begin;
+set local search_path = pg_catalog, pg_temp;
 set local client_min_messages = 'warning';
 set local lock_timeout = '10s';
 set local statement_timeout = '5min';
@@ -24,7 +25,7 @@ drop function if exists public.{{ declared.prefix(t) }}_deletable();
 drop function if exists public.{{ declared.prefix(t) }}_reference();
 --@ endfor
 --@ for function in (
-     "crm_refuse_address(text)", "crm_is_active()", "crm_refuse_pair()", "crm_refuse_population()", "crm_count_events()", "crm_updated_at_now()",
+     "crm_refuse_address(text)", "crm_caller()", "crm_is_active()", "crm_refuse_pair()", "crm_refuse_population()", "crm_count_events()", "crm_updated_at_now()",
      "crm_updated_at_given()", "crm_regular_recording_status()", "crm_recording_status()", "crm_refuse_unpaid()",
      "crm_charge_regular()", "crm_charge()", "crm_lone_mirror()", "crm_credit_sync()", "crm_adjust_balance()",
      "crm_credit_grant()", "crm_grant(uuid, text, bigint, text, uuid)",

@@ -6,6 +6,7 @@
 -- What refuses a write comes in PostgreSQL's own order, which is the specified one: privilege, row
 -- policy, missing value, check, uniqueness, reference, and last, in AFTER triggers, credits.
 begin;
+set local search_path = {{ path }};
 set local client_min_messages = 'warning';
 set local lock_timeout = '10s';
 set local statement_timeout = '5min';

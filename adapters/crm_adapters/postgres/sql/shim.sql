@@ -1,5 +1,6 @@
 -- What Supabase brings along and a plain PostgreSQL lacks: people, who is asking, and the roles.
 begin;
+set local search_path = pg_catalog, pg_temp;
 set local client_min_messages = 'warning';
 set local lock_timeout = '10s';
 set local statement_timeout = '5min';
@@ -30,7 +31,7 @@ grant select on auth.users to service_role;
 -- The id of who asks, as PostgREST hands it over: the claim "sub" of their token.
 create or replace function auth.uid() returns uuid
 language sql stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid
 $$;
