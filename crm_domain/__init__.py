@@ -58,6 +58,7 @@ from .rules import HARDENED, SAFEGUARDS, SEED, CreditPolicy, Rules, Safeguard
 from .schema import DEFAULT
 from .session import Session
 from .sources import ManualClock, SequentialIds
+from .tasks import BatchOfAnotherTask
 from .upcasting import EventRecord, event_of, record_of
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "TABLES",
     "Accepted",
     "Backend",
+    "BatchOfAnotherTask",
     "CheckViolation",
     "Clock",
     "Command",

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Concatenate, Final, ParamSpec, TypeAlias, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import attrs
 
@@ -29,24 +27,37 @@ from .evolve import FOLDS
 from .explain import Explanation, explain
 from .ids import ANON, SERVICE, Principal, user
 from .memory import MemoryStore, rebuilt
-from .ports import Clock, IdSource, Journal, JournalEntry, Store, Tables
+from .outbox import Outbox, Subscriber
+from .ports import Clock, IdSource, Journal, Store, Tables
 from .rows import IDEMPOTENCY_KEYS
 from .rules import HARDENED, Rules
 from .schema import json_text, utc
 from .session import Session
 from .sources import random_ids, system_clock
+from .tasks import Holder
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-Subscriber: TypeAlias = Callable[[JournalEntry], object]
-"""Is told of every event after its commit, in the order of the journal."""
 
-_log: Final = logging.getLogger(__name__)
+@attrs.define(eq=False)
+class _Batch:
+    """A batch that is open, or one whose undoing has not come to its end.
+
+    Attributes:
+        holder: The thread and the task that opened it.
+        over: Whether it is to be undone before anything else happens: an interrupt may cut that short.
+    """
+
+    holder: Holder = attrs.field(factory=Holder)
+    over: bool = False
 
 
 class Crm:
     """The CRM's rules, running over a store.
+
+    Threads may share one: each waits while another is in a command or a batch. The tasks of an event
+    loop may share one too, as no command awaits anything; see `batch` for what a batch keeps out.
 
     Args:
         store: Where the state is; in memory by default.
@@ -78,11 +89,10 @@ class Crm:
         self._new_id = new_id
         self._view = View(self._store.tables, rules, new_id)
         self._lock = threading.RLock()
-        self._in_batch = False
+        self._batch: _Batch | None = None
         self._torn = False
-        self._subscribers: list[Subscriber] = []
-        self._outbox: deque[JournalEntry] = deque()
-        self._delivering = False
+        self._outbox = Outbox()
+        self._subscribers, self._untold = self._outbox.subscribers, self._outbox.entries
 
     # --- who asks ---------------------------------------------------------------------------
 
@@ -119,6 +129,8 @@ class Crm:
 
         Raises:
             Refused: A rule declines it; nothing has changed.
+            BatchOfAnotherTask: Another task of this thread has a batch open; see `batch`.
+            RuntimeError: An earlier command of this batch was interrupted.
         """
         if key is not None and not isinstance(key, str):
             raise TypeError(f"key: expected str or None, got {type(key).__name__}")
@@ -127,8 +139,10 @@ class Crm:
         if not self.rules.atomic_consume:
             return self._checked_then_executed(principal, command, key)
         with self._lock:
+            if self._batch is not None:
+                self._admit()
             accepted = self._execute(self._view, principal, command, key)
-        if self._outbox:
+        if self._untold:
             self._deliver()
         return accepted
 
@@ -143,6 +157,7 @@ class Crm:
         """
         outcomes: list[Accepted | Refused] = []
         with self._lock:
+            self._admit()
             passed = set() if self.rules.atomic_consume else {n for n, r in enumerate(requests) if self._check(*r)}
             for n, (principal, command) in enumerate(requests):
                 try:
@@ -156,33 +171,62 @@ class Crm:
     def batch(self) -> Iterator[None]:
         """Execute many commands as one: all are kept, or none if the block raises.
 
-        Other threads wait until it is over; subscribers are told afterwards.
+        It belongs to the thread and the task that open it. Other threads wait until it is over, so the
+        block must not wait for one that uses this `Crm`. Other tasks of the same thread cannot wait
+        without blocking their event loop: whatever they ask of this `Crm` across an ``await`` of the
+        block is refused (`BatchOfAnotherTask`), except to subscribe. So are the tasks that the block
+        starts itself, as ``gather`` does. Tasks of asyncio, trio and anyio are told apart; see
+        `crm_domain.tasks`. Who has a journal, its entries or a table in hand from before is not asked:
+        an iterator over entries goes on with those that were there when it was made.
+
+        A command in it that ends in anything but an answer or a refusal, such as Ctrl-C, spoils the
+        batch: what follows in it is refused, and none of it is kept. Subscribers are told afterwards.
 
         Raises:
-            RuntimeError: There is a batch already, or a command in it was interrupted half-way.
+            BatchOfAnotherTask: Another task of this thread has a batch open.
+            RuntimeError: There is a batch already, or a command in it was interrupted.
         """
         with self._lock:
-            if self._in_batch:
-                raise RuntimeError("batch: there is one already in this thread, and batches do not nest")
+            self._refuse_batch("batch: there is one already in this task, and batches do not nest")
             try:
                 self._store.begin(many=True)
-                self._in_batch = True
-                after = len(self.journal)
+                self._batch = _Batch()
+                after = len(self._store.journal)
                 yield
                 self._refuse_torn()
-                upto = len(self.journal)
+                self._outbox.prepare(self._store.journal, after=after)
                 self._store.commit()
+                self._batch = None
+                self._outbox.publish()
             except BaseException:
+                self._batch = _OVER
                 self._roll_back()
                 raise
-            finally:
-                self._in_batch = False
-            self._publish(after, upto)
         self._deliver()
+
+    def _admit(self) -> None:
+        """Let in only who may act now, under the lock; first bring an undoing to its end that was interrupted."""
+        batch = self._batch
+        if batch is None:
+            return
+        if batch.over:
+            self._torn = True
+            self._roll_back()
+        else:
+            batch.holder.refuse_other_tasks("A batch of this Crm")
+            self._refuse_torn()
 
     def _refuse_torn(self) -> None:
         if self._torn:
-            raise RuntimeError("batch: a command was interrupted half-way, so none of the batch was kept")
+            raise RuntimeError(
+                "batch: a command was interrupted half-way, so none of the batch is kept: leave the block and do all of it "
+                "again"
+            )
+
+    def _refuse_batch(self, message: str) -> None:
+        self._admit()
+        if self._batch is not None:
+            raise RuntimeError(message)
 
     def explain(self, principal: Principal, command: Command) -> Explanation:
         """Tell, without executing it, what would come of a command and which rules decide.
@@ -190,41 +234,51 @@ class Crm:
         This is for those who run the service: it tells what the principal may not know, such as
         that an address exists.
         """
-        with self._lock, self._store.reading():
-            return explain(self._view, principal, command, self._now())
+        with self._lock:
+            self._admit()
+            with self._store.reading():
+                return explain(self._view, principal, command, self._now())
 
     def read(self, query: Callable[Concatenate[View, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Answer one of `crm_domain.queries` from a state in which no command is half done."""
-        with self._lock, self._store.reading():
-            return query(self._view, *args, **kwargs)
+        with self._lock:
+            if self._batch is not None:
+                self._admit()
+            with self._store.reading():
+                return query(self._view, *args, **kwargs)
 
     # --- what happened ----------------------------------------------------------------------
 
     @property
     def journal(self) -> Journal:
         """The append-only sequence of events."""
+        if self._batch is not None:
+            self._wait()
         return self._store.journal
 
     @property
     def tables(self) -> Tables:
         """The tables themselves, for rules and laws to look at; callers read through sessions."""
+        if self._batch is not None:
+            self._wait()
         return self._store.tables
+
+    def _wait(self) -> None:
+        """Wait until no other thread has a batch open, and let in only who may look."""
+        with self._lock:
+            self._admit()
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Have *subscriber* told of every event from now on, after its commit and in order.
 
-        One that raises is logged, and harms neither the state nor the others.
+        It is called outside of all locks and batches, in the task and the thread of a command. One that
+        raises is logged, and harms neither the state nor the others. An interrupt (Ctrl-C) comes
+        through: what was committed and not told yet is told with the next command.
 
         Returns:
             A function that ends the subscription.
         """
-        self._subscribers.append(subscriber)
-
-        def unsubscribe() -> None:
-            if subscriber in self._subscribers:
-                self._subscribers.remove(subscriber)
-
-        return unsubscribe
+        return self._outbox.subscribe(subscriber)
 
     def rebuild(self) -> None:
         """Make every table anew from the journal alone.
@@ -233,16 +287,16 @@ class Crm:
             RuntimeError: A batch is going on.
         """
         with self._lock:
-            if self._in_batch:
-                raise RuntimeError("rebuild: not in the middle of a batch")
+            self._refuse_batch("rebuild: not in the middle of a batch")
             try:
                 self._store.begin(many=True)
-                self._store.replace_tables(rebuilt(self.journal))
+                self._store.replace_tables(rebuilt(self._store.journal))
                 self._store.commit()
+                self._view = View(self._store.tables, self.rules, self._new_id)
             except BaseException:
+                self._batch = _OVER
                 self._roll_back()
                 raise
-            self._view = View(self._store.tables, self.rules, self._new_id)
 
     def as_of(self, *, position: int | None = None, at: datetime | None = None) -> Crm:
         """Return the past: a copy in memory, which may go on by itself without touching this one.
@@ -255,6 +309,7 @@ class Crm:
             ValueError: Neither or both are given, *position* is not in the journal, or *at* is naive.
         """
         with self._lock:
+            self._admit()
             upto = self._position_at(position, at)
             store = MemoryStore()
             for entry in self.journal.entries(upto=upto):
@@ -289,8 +344,10 @@ class Crm:
     def _checked_then_executed(self, principal: Principal, command: Command, key: str | None) -> Accepted:
         """Check in one step and consume in another, as the document's flow has it."""
         with self._lock:
+            self._admit()
             checked = self._check(principal, command)
         with self._lock:
+            self._admit()
             accepted = self._execute(self._seen(checked), principal, command, key)
         self._deliver()
         return accepted
@@ -299,8 +356,8 @@ class Crm:
         return attrs.evolve(self._view, credit_checked=credit_checked)
 
     def _execute(self, view: View, principal: Principal, command: Command, key: str | None) -> Accepted:
-        """Execute one command under the lock, in a transaction of its own unless in a batch."""
-        store, alone = self._store, not self._in_batch
+        """Execute one command that was admitted, in a transaction of its own unless in a batch."""
+        store, alone = self._store, self._batch is None
         try:
             if alone:
                 store.begin(many=False)
@@ -316,16 +373,21 @@ class Crm:
                 tables = view.tables
                 for event in events:
                     FOLDS[type(event)](tables, event, at)
-                self._torn = False
-            upto = len(store.journal) if self._subscribers else 0  # others may go on behind it after the commit
             if alone:
+                is_told = events and self._subscribers
+                if is_told:
+                    self._outbox.prepare(store.journal, after=len(store.journal) - len(events))
                 store.commit()
-        except BaseException:
+                if is_told:
+                    self._outbox.publish()
+            self._torn = False
+        except BaseException as error:
             if alone:
+                self._batch = _OVER
                 self._roll_back()
+            elif not isinstance(error, Refused):
+                self._torn = True
             raise
-        if alone and upto:
-            self._publish(upto - len(events), upto)
         return accepted
 
     def _decide_keyed(
@@ -339,7 +401,7 @@ class Crm:
             accounts = [*map(concerned, accepted.events), principal.user_id]
             first = next(filter(None, accounts), None)
             if first is not None:
-                accepted.version = self.journal.version_of(first) + accounts.count(first)
+                accepted.version = self._store.journal.version_of(first) + accounts.count(first)
             return accepted, (*accepted.events, _key_used(principal, key, content, accepted, at))
         if used.fingerprint == content:
             return Accepted((), replayed=True, **json.loads(str(used.answer))), ()
@@ -354,37 +416,22 @@ class Crm:
         )
 
     def _roll_back(self) -> None:
+        """Undo what was done since the last commit; only at its very end is there no batch any more."""
         self._store.rollback(torn=self._torn)
         if self._store.tables is not self._view.tables:
             self._view = View(self._store.tables, self.rules, self._new_id)
+        self._outbox.settle(self._store.journal)
         self._torn = False
-
-    def _publish(self, after: int, upto: int) -> None:
-        if self._subscribers:
-            self._outbox.extend(self.journal.entries(after=after, upto=upto))
+        self._batch = None
 
     def _deliver(self) -> None:
-        """Hand out what is in the outbox, one thread at a time so that the order holds."""
-        while self._outbox:
-            mine = False
-            try:
-                with self._lock:
-                    mine, self._delivering = not self._delivering, True
-                while mine and self._outbox:
-                    self._tell(self._outbox.popleft())
-            finally:
-                if mine:
-                    self._delivering = False
-            if not mine:
-                return
+        batch = self._batch
+        if batch is None or batch.over or not batch.holder.is_of_this_thread:  # no look at what may yet be undone
+            self._outbox.deliver()
 
-    def _tell(self, entry: JournalEntry) -> None:
-        for subscriber in tuple(self._subscribers):
-            try:
-                subscriber(entry)
-            except Exception:  # noqa: BLE001 - whatever it raises, it harms nobody else
-                _log.exception("A subscriber failed at position %d; the event stands", entry.position)
 
+_OVER: Final = _Batch(over=True)
+"""What is to be undone before anything else happens, of one command or of many."""
 
 _ANSWER: Final = ("id", "user_id", "credited", "affected", "version")
 

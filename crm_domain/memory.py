@@ -285,7 +285,8 @@ class MemoryStore:
 
     A single command needs no undo log: it is decided before anything is written, and evolving
     never refuses. Should an interrupt cut in half-way all the same, the tables are made anew
-    from the journal. Only a transaction of many commands keeps what it may have to undo.
+    from the journal. Only a transaction of many commands keeps what it may have to undo. An undoing
+    that was interrupted itself is done over as a torn one, which needs nothing but the journal.
     """
 
     def __init__(self) -> None:
@@ -300,27 +301,27 @@ class MemoryStore:
     def begin(self, *, many: bool) -> None:
         """Start a transaction."""
         if many:
-            self._log_undo([])
+            self._undo = []
+            self._have_rows_log(self._undo)
 
     def commit(self) -> None:
         """Keep what was done since `begin`."""
-        length, undo = len(self.journal), self._undo
-        self._undo, self._length = None, length
-        if undo is not None:
-            self._log_undo(None)
+        self._length = len(self.journal)
+        if self._undo is not None:
+            self._end_undo()
 
     def rollback(self, *, torn: bool) -> None:
-        """Undo what was done since `begin`."""
+        """Undo what was done since `begin`; for a single command *torn* says whether there is anything to undo."""
         undo = self._undo
-        if undo is not None:
-            self._log_undo(None)
-        if undo is not None or torn:
+        if torn or (undo and len(self.journal) > self._length and _DELETED in map(itemgetter(2), undo)):
             self.journal.truncate(self._length)
-        if torn or any(before is _DELETED for _, _, before in undo or ()):
             self.replace_tables(rebuilt(self.journal))
-        else:
-            for rows, key, before in reversed(undo or ()):
-                rows.restore(key, before)
+        elif undo is not None:
+            if len(self.journal) > self._length:  # if not, an interrupt came after the commit
+                self.journal.truncate(self._length)
+                for rows, key, before in reversed(undo):
+                    rows.restore(key, before)
+            self._end_undo()
 
     def reading(self) -> AbstractContextManager[None]:
         """Have all reads of the block see one state: `Crm` lets nobody write meanwhile."""
@@ -328,11 +329,14 @@ class MemoryStore:
 
     def replace_tables(self, tables: Tables) -> None:
         """Put rebuilt *tables* in the place of the present ones."""
-        self.tables = tables
+        self._undo, self.tables = None, tables
         self._length = len(self.journal)
 
-    def _log_undo(self, undo: list[Before] | None) -> None:
-        self._undo = undo
+    def _end_undo(self) -> None:
+        self._have_rows_log(None)
+        self._undo = None
+
+    def _have_rows_log(self, undo: list[Before] | None) -> None:
         for rows in self.tables.by_name.values():
             cast("MemoryRows[Any]", rows).undo = undo
 

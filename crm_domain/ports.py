@@ -195,7 +195,7 @@ class Store(Protocol):
         """Keep what was done since `begin`, durably if the store is durable."""
 
     def rollback(self, *, torn: bool) -> None:
-        """Undo what was done since `begin`; *torn* tells that a command stopped half-way.
+        """Undo what was done since `begin`; *torn* says that a command, or an earlier undoing, stopped half-way.
 
         Nothing happens if no transaction is going on.
         """

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from crm_domain import SEED, TABLES, CreateRecording, Crm, InsufficientCredits, Refused, UploadResume, evolve, user
+import crm_domain.crm
+from crm_domain import (
+    HARDENED,
+    SEED,
+    TABLES,
+    CreateRecording,
+    Crm,
+    InsufficientCredits,
+    Refused,
+    Rules,
+    UploadResume,
+    evolve,
+    user,
+)
 from crm_domain.events import CreditConsumed
 from crm_domain.sources import label_uuid
 
@@ -241,6 +255,73 @@ def test_a_batch_in_which_a_command_was_cut_in_half_cannot_be_kept(
         in_a_batch(world, apply, carry_on)
     assert state_of(world.crm) == before
     assert world.by("amy").create_job_request().id is not None
+
+
+AFTER_A_CUT: Final[dict[str, Callable[[World], object]]] = {
+    "a command": lambda world: world.by("amy").create_job_request(),
+    "a command with a key": lambda world: world.crm.execute(user(AMY), CreateRecording(), key="key"),
+    "a command that would be refused": lambda world: world.by("amy").create_recording(duration=-1),
+    "commands that overlap": lambda world: world.crm.execute_overlapping([(user(AMY), CreateRecording())]),
+    "a read": lambda world: world.by("amy").recordings(),
+    "an explanation": lambda world: world.crm.explain(user(AMY), CreateRecording()),
+    "the journal": lambda world: world.crm.journal,
+    "the tables": lambda world: world.crm.tables,
+    "the past": lambda world: world.crm.as_of(position=1),
+    "a rebuild": lambda world: world.crm.rebuild(),
+    "a batch": in_a_batch,
+}
+
+
+@pytest.mark.parametrize("rules", [HARDENED, SEED], ids=["hardened", "seed"])
+@pytest.mark.parametrize("after", AFTER_A_CUT.values(), ids=AFTER_A_CUT)
+@pytest.mark.parametrize("exception", [KeyboardInterrupt, TimeoutError, TypeError])
+def test_nothing_is_kept_of_a_batch_after_half_a_command(
+    exception: type[BaseException],
+    after: Callable[[World], object],
+    rules: Rules,
+    broken_fold: Callable[[type[BaseException]], None],
+    make_world: MakeWorld,
+    state_of: Callable[[Crm], object],
+) -> None:
+    """What follows in it is refused at once and mends nothing, whether the block catches that or not."""
+    world = make_world(rules)
+    before = state_of(world.crm)
+    broken_fold(exception)
+
+    def cut(world: World) -> None:
+        with pytest.raises(exception):
+            world.crm.execute(user(AMY), CreateRecording(), key="key")
+
+    def carry_on(world: World) -> None:
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="interrupted half-way"):
+                after(world)
+
+    with pytest.raises(RuntimeError, match="interrupted half-way, so none of the batch is kept"):
+        in_a_batch(world, apply, cut, carry_on)
+    assert state_of(world.crm) == before
+    with suppress(Refused):
+        after(world)
+
+
+def test_a_command_in_a_batch_that_fails_before_it_is_written_spoils_the_batch_too(
+    world: World, state_of: Callable[[Crm], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a store did by itself at an error is not known here: it may have given the transaction up."""
+    before = state_of(world.crm)
+
+    def fail(*_: object) -> None:
+        monkeypatch.undo()
+        raise OSError("no space left on device")
+
+    def carry_on(world: World) -> None:
+        monkeypatch.setattr(crm_domain.crm, "decide", fail)
+        with pytest.raises(OSError, match="no space left"):
+            record(world)
+
+    with pytest.raises(RuntimeError, match="interrupted half-way"):
+        in_a_batch(world, apply, carry_on)
+    assert state_of(world.crm) == before
 
 
 # --- commands that overlap ------------------------------------------------------------------

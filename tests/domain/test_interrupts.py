@@ -1,27 +1,23 @@
 """An interrupt may come at any moment, and finds a command done or not done, never half done.
 
-CPython looks for signals when a function is entered and when a call returns. Each scene is executed
+Each scene is executed
 again and again with a `KeyboardInterrupt` at the first of these moments in `crm_domain`, at the
 second, and so on until none is left to interrupt.
 """
 
 from __future__ import annotations
 
-import inspect
-import sys
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
-from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import pytest
-from attrs import define
 
-import crm_domain
 from crm_domain import TABLES, CreateRecording, CreditPolicy, Crm, Rules, UploadResume, user
 from crm_domain.sources import label_uuid
+from tests.domain.interruption import Interruption, drill
 
 if TYPE_CHECKING:
     from tests.domain.conftest import MakeWorld, World
@@ -30,39 +26,8 @@ pytestmark = pytest.mark.unwatched
 
 AMY = label_uuid("amy")
 AMYS = "amy@example.com"
-INSIDE: Final = str(Path(crm_domain.__file__).parent)
+DRILLS: Final = int(os.environ.get("CRM_DOMAIN_INTERRUPTS", "40"))
 RULES: Final = Rules(credit_policy=CreditPolicy(refund_failed_recordings=True))
-
-
-@define
-class Interruption:
-    """Raises `KeyboardInterrupt` at the moment of this number in `crm_domain`, or in what it calls."""
-
-    number: int
-    passed: int = 0
-
-    @property
-    def happened(self) -> bool:
-        return self.passed >= self.number
-
-    def __call__(self, frame: FrameType | None, event: str, _: object) -> None:
-        assert frame is not None
-        is_yield = event == "return" and frame.f_code.co_flags & inspect.CO_GENERATOR  # no call returns there
-        if event != "c_call" and not is_yield and (_is_inside(frame) or _is_inside(frame.f_back)):
-            self.passed += 1
-            if self.passed == self.number:
-                raise KeyboardInterrupt
-
-    def __enter__(self) -> Self:
-        sys.setprofile(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.setprofile(None)
-
-
-def _is_inside(frame: FrameType | None) -> bool:
-    return frame is not None and frame.f_code.co_filename.startswith(INSIDE)
 
 
 def create_recording(world: World) -> None:
@@ -173,7 +138,7 @@ def test_an_interrupt_leaves_a_command_done_or_not_done(
     after = state_of(undisturbed.crm)
     for number in count(1):
         world = made()
-        with suppress(KeyboardInterrupt), Interruption(number) as interruption:
+        with suppress(KeyboardInterrupt), Interruption({number}) as interruption:
             scene(world)
         found = state_of(world.crm)
         assert found in (before, after), number
@@ -190,3 +155,10 @@ def test_an_interrupt_leaves_a_command_done_or_not_done(
         if not interruption.happened:
             break
     assert number > 10
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("seed", range(DRILLS))
+def test_interrupted_batches_leave_a_sound_world(seed: int, make_world: MakeWorld) -> None:
+    """Also where the block goes on after it, and where a second interrupt comes while the first is made good."""
+    drill(lambda: make_world(RULES, people=False).crm, seed)

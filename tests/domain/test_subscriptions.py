@@ -98,7 +98,7 @@ def test_a_subscriber_that_fails_harms_nobody(world: World, caplog: pytest.LogCa
 
     world.crm.subscribe(fail)
     world.crm.subscribe(heard.append)
-    with caplog.at_level(logging.ERROR, logger="crm_domain.crm"):
+    with caplog.at_level(logging.ERROR, logger="crm_domain.outbox"):
         accepted = world.by("amy").create_job_request()
     assert [type(entry.event) for entry in heard] == [JobRequestCreated]
     assert world.one("crm_job_requests", id=accepted.id).user_id == AMY
