@@ -38,7 +38,11 @@ def decide_registration(view: View, principal: Principal, command: RegisterUser,
             f"{email} is registered already.", table=AUTH_USERS.name, column="email", section=_SECTION
         )
     _refuse_taken_id(view, user_id)
-    return Accepted((*_person(view, user_id, email, at),), user_id=user_id)
+    events: list[Event] = [*_person(view, user_id, email, at)]
+    if free := view.rules.credit_policy.regular_initial_credits:
+        # Not an initial grant: that is a CRM user's, who may have been a regular one.
+        events.append(granted(view.tables, user_id, source="adjustment", credits=free, at=at))
+    return Accepted(tuple(events), user_id=user_id)
 
 
 def decide_sync(view: View, principal: Principal, command: SyncCrmUser, at: datetime) -> Accepted:

@@ -61,6 +61,7 @@ class CreditPolicy:
 
     Attributes:
         initial_credits: What a CRM user gets once, free.
+        regular_initial_credits: What a regular user gets once, free; 0 in the document.
         credits_per_payment: What a payment gives, to both kinds of user, at any balance.
         price: What a payment must be, in US dollars.
         refund_failed_recordings: Whether a recording that the service marks as failed gives its
@@ -68,6 +69,7 @@ class CreditPolicy:
     """
 
     initial_credits: int = field(default=4, validator=_not_negative)
+    regular_initial_credits: int = field(default=0, validator=_not_negative)
     credits_per_payment: int = field(default=3, validator=_not_negative)
     price: Decimal = field(default=Decimal("12.99"), validator=_price)
     refund_failed_recordings: bool = field(default=False, validator=validators.instance_of(bool))

@@ -339,6 +339,11 @@ class Scenario:
 
     def _refuse_policy(self) -> None:
         policy, payments = self.policy, self.payments
+        if policy.regular_initial_credits:
+            raise ValueError(
+                "policy.regular_initial_credits: in a simulation regular users pay before they record, as in the "
+                f"document; it must be 0, got {policy.regular_initial_credits}"
+            )
         for name, most in (
             ("initial_credits", CREDITS_MAX),
             ("credits_per_payment", CREDITS_MAX),

@@ -20,6 +20,7 @@ except ModuleNotFoundError:
     ) from None
 
 from .comparing.backends import ColumnsNotThere, CrmBackend, InTurn, Keyed, Overlapping, Probe, Probing, Telling
+from .comparing.tolerances import TOLERANCES
 from .conforming.conformance import conformance
 from .conforming.holes import HOLES
 from .conforming.matrix import Cell, MatrixReport, matrix
@@ -100,6 +101,7 @@ __all__ = [
     "HOLES",
     "LABELS",
     "PEOPLE",
+    "TOLERANCES",
     "Cell",
     "ColumnsNotThere",
     "ConformanceSuite",

@@ -55,7 +55,7 @@ def _credits(rules: Rules) -> str:
     policy = rules.credit_policy
     rows = [
         (policy.initial_credits, "for a CRM user, once", _COMPARISON),
-        (0, "for a regular user", _COMPARISON),
+        (policy.regular_initial_credits, "for a regular user", _COMPARISON),
         (policy.credits_per_payment, f"for a payment of ${policy.price}", _COMPARISON),
         (-1, "for a recording", "Credit Consumption"),
         (int(policy.refund_failed_recordings), "for a recording that failed", "Credit Consumption"),

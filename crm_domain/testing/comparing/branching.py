@@ -20,6 +20,7 @@ from crm_domain.rules import Rules
 from ..histories import Lines
 from .backends import CrmBackend
 from .capabilities import Capabilities
+from .leniency import may_be_refused
 from .lockstep import Difference, differences_of
 from .observing import Failed, told
 from .predicting import Outcome, Prediction, outcomes_of
@@ -158,15 +159,17 @@ class Fork:
         self._is_there = False
         if branch.difference is not None or not branch.is_there:
             return branch
-        return evolve(branch, difference=next(self._seen(after), None))
+        return evolve(branch, difference=next(self._seen(branch.after), None))
 
     def _asked(self, line: LogLine, expected: Outcome, after: Crm) -> Branch:
         if self.has.has(line):
             self._come_back()
             self.requests += 1
-        outcome = self._outcome(line)
+        outcome, predicted = self._outcome(line), expected
         if isinstance(outcome, NotImplementedError):
             return Branch(line=line, expected=expected, outcome=outcome, after=after)
+        if may_be_refused(line, outcome, lambda: predicted):
+            expected, after = outcome, self.point.crm
         difference = next(differences_of([line], [outcome], [expected]), None)
         self._is_there = difference is None
         return Branch(line=line, expected=expected, outcome=outcome, after=after, difference=difference)

@@ -23,6 +23,7 @@ from crm_domain.schema import Table
 
 from ..people import AMY
 from .backends import ColumnsNotThere
+from .leniency import may_be_asked
 from .lockstep import looks_of
 from .observing import look
 from .predicting import outcomes_of
@@ -72,7 +73,8 @@ class Capabilities:
     def has(self, line: LogLine) -> bool:
         """Tell whether the backend can be asked this: only of tables that every implementation has."""
         need = need_of(line)
-        return need not in self.lacking and need[1] in _TABLES and not self._untaken_by(line)
+        is_there = need not in self.lacking and need[1] in _TABLES
+        return is_there and not self._untaken_by(line) and may_be_asked(line)
 
     def asking(self, line: LogLine) -> LogLine | None:
         """Return a line as the backend can be asked it: without columns that it does not take. None if it cannot."""
@@ -82,6 +84,8 @@ class Capabilities:
 
     def why_not(self, line: LogLine) -> str:
         """Return what the backend said to a line that it cannot be asked."""
+        if not may_be_asked(line):
+            return "nothing of it is compared, by what is tolerated"
         return self.lacking.get(need_of(line)) or f"there is no {', '.join(sorted(self._untaken_by(line)))}"
 
     def learn(self, line: LogLine, said: NotImplementedError) -> None:

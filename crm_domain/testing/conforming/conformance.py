@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import count
 from typing import Final, TypeAlias
 
@@ -10,6 +10,7 @@ from crm_domain.ports import Backend
 from crm_domain.rules import HARDENED, SAFEGUARDS, Rules
 from crm_domain.sources import stopwatch
 
+from ..comparing.tolerances import tolerating
 from .matrix import matrix
 from .reports import Report
 from .searching import Search
@@ -31,6 +32,7 @@ def conformance(
     seconds: float | None = None,
     seed: int = 0,
     with_matrix: bool = False,
+    tolerate: Collection[str] = (),
     progress: Progress | None = None,
 ) -> Report:
     """Search for sequences on which a backend does not do what the rules say.
@@ -44,7 +46,11 @@ def conformance(
         seconds: When to begin nothing more, if not before.
         seed: Another seed walks otherwise.
         with_matrix: Whether to ask for every cell of the `matrix` first, some 20,000 requests.
+        tolerate: What it may do otherwise than the rules, by the names in `TOLERANCES`.
         progress: Is told how far it is.
+
+    Raises:
+        ValueError: There is no tolerance of such a name.
 
     Example:
         >>> from crm_domain import Crm, HARDENED
@@ -60,19 +66,21 @@ def conformance(
     if walks is None and seconds is None:
         walks = DEFAULT_WALKS
     elapsed = stopwatch()
-    search = Search(backend, rules)
-    search.known_holes()
-    search.probes()
-    if with_matrix and (seconds is None or elapsed() < seconds):
-        matrix(backend, rules, search=search)
-    done = 0
-    for n in count() if walks is None else range(walks):
-        if seconds is not None and elapsed() > seconds:
-            break
-        search.walk(f"{seed}/{n}", twins=n % _TWINS_EVERY == 0)
-        done += 1
-        if progress is not None:
-            progress(done, len(search.findings))
+    with tolerating(tolerate) as tolerated:
+        search = Search(backend, rules)
+        search.known_holes()
+        search.probes()
+        if with_matrix and (seconds is None or elapsed() < seconds):
+            matrix(backend, rules, search=search)
+        done = 0
+        for n in count() if walks is None else range(walks):
+            if seconds is not None and elapsed() > seconds:
+                break
+            search.walk(f"{seed}/{n}", twins=n % _TWINS_EVERY == 0)
+            done += 1
+            if progress is not None:
+                progress(done, len(search.findings))
+        unseen = search.unseen()
     return Report(
         rules=rules,
         seed=seed,
@@ -81,7 +89,8 @@ def conformance(
         seconds=elapsed(),
         findings=tuple(sorted(search.findings, key=lambda finding: len(finding.lines))),
         lacking=tuple(name for name in SAFEGUARDS if name in search.lacking),
-        unseen=search.unseen(),
+        unseen=unseen,
         untaken=search.has.columns_not_taken,
         unsupported=dict(search.has.untestable()),
+        tolerated=tolerated,
     )

@@ -22,6 +22,7 @@ from crm_domain.schema import Table
 
 from ..comparing.branching import FAILED, NO_ROWS, NOT_THERE, OK, Branch, Fork, Point, begun_with, in_short
 from ..histories import Lines
+from ..requests.prices import at_price
 from ..requests.questions import ASKERS, SCENE, Asker, questions
 from .reports import Finding
 from .searching import Search
@@ -121,7 +122,9 @@ def matrix(backend: Backend, rules: Rules = HARDENED, *, search: Search | None =
     search = search or Search(backend, rules)
     known = len(search.findings)
     looks = [LogLine(SERVICE, Select(table=table)) for table in search.has.tables]
-    fork, partings = begun_with(Fork(backend, Point.behind((), rules), search.has, Lines(), looks), SCENE)
+    fork, partings = begun_with(
+        Fork(backend, Point.behind((), rules), search.has, Lines(), looks), at_price(SCENE, rules.credit_policy.price)
+    )
     cells = tuple(cell for asker in ASKERS for table in LOG_TABLES for cell in _cells(fork, asker, table))
     for lines in (*partings, *(Lines((*fork.begun, cell.line)) for cell in cells if not cell.agrees)):
         search.ask(lines)
@@ -132,7 +135,8 @@ def matrix(backend: Backend, rules: Rules = HARDENED, *, search: Search | None =
 
 def _cells(fork: Fork, asker: Asker, table: Table[Any]) -> Iterator[Cell]:
     asked = list(questions(asker, table))
-    branches = fork.branches([LogLine(asker.principal, request) for _, request in asked])
+    lines = [LogLine(asker.principal, request) for _, request in asked]
+    branches = fork.branches(at_price(lines, fork.point.crm.rules.credit_policy.price))
     for (column, _), branch in zip(asked, branches, strict=True):
         yield _cell(asker, table, column, branch)
 

@@ -106,6 +106,7 @@ class Report:
         unseen: Columns that the backend does not show, and that were not compared.
         untaken: Columns that the backend does not take, each behind the request; it was asked without them.
         unsupported: Laws that need what the backend does not have, with the reason.
+        tolerated: What was tolerated by name, and how often it was met.
     """
 
     rules: Rules
@@ -118,6 +119,7 @@ class Report:
     unseen: tuple[str, ...] = ()
     untaken: tuple[str, ...] = ()
     unsupported: Mapping[str, str] = field(factory=dict)
+    tolerated: Mapping[str, int] = field(factory=dict)
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:

@@ -9,12 +9,13 @@ hide what is behind it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final, TypeAlias
 
 from attrs import define, evolve, field
 
+from crm_domain.command_log import LogLine
 from crm_domain.crm import Crm
 from crm_domain.ids import SERVICE
 from crm_domain.laws import Violation, law_named
@@ -30,6 +31,7 @@ from ..comparing.predicting import outcomes_of
 from ..comparing.twins import noticed, replayed_otherwise
 from ..histories import Lines, overlapping_groups
 from ..people import AMY, BOB, LABELS
+from ..requests.prices import at_price
 from ..requests.themes import BEGINNING
 from ..requests.walks import walk
 from .holes import HOLES, last_credit
@@ -86,7 +88,7 @@ class Search:
         known: set[str] | None = None
         while known != self.lacking:
             known = set(self.lacking)
-            asked, number = self._first(understood(lines, self.backend))
+            asked, number = self._first(self._understood(lines))
             if number == len(lines):
                 self._judge_where(asked, number)
 
@@ -121,7 +123,7 @@ class Search:
 
     def ask(self, lines: Lines) -> Lines:
         """Ask lines, go on behind whatever is found in them, and return those that the backend can be asked."""
-        asked, number = self._first(understood(lines, self.backend))
+        asked, number = self._first(self._understood(lines))
         rest = asked
         for _ in range(_PARTINGS_MAX):
             if not number:  # none, or before anything was asked
@@ -132,7 +134,7 @@ class Search:
     def unseen(self) -> tuple[str, ...]:
         """Return the columns that the backend does not show, which are not compared."""
         self.backend.reset()
-        for line in understood(BEGINNING, self.backend):
+        for line in self._understood(BEGINNING):
             if (asked := self.has.asking(line)) is not None:
                 outcomes_of(self.backend, [asked])
         shown = [(table, look(self.backend, SERVICE, table)) for table in self.has.tables]
@@ -143,6 +145,9 @@ class Search:
     @property
     def _lockstep(self) -> Lockstep:
         return Lockstep(self.backend, self.rules.without(*self.lacking), self.has.tables, self.has.looks)
+
+    def _understood(self, lines: Sequence[LogLine]) -> Lines:
+        return understood(at_price(lines, self.rules.credit_policy.price), self.backend)
 
     def _first(self, lines: Lines) -> tuple[Lines, int | None]:
         """Return the lines that the backend can be asked, and after which of them a difference is seen, if one is."""
@@ -233,7 +238,7 @@ class Search:
         if not isinstance(self.backend, Telling):
             return ()
         self.backend.reset()
-        for group in overlapping_groups(understood(lines, self.backend)):
+        for group in overlapping_groups(self._understood(lines)):
             outcomes_of(self.backend, group)
         return tuple(self.backend.sent())
 

@@ -26,6 +26,7 @@ from ..comparing.branching import Fork, Point, begun_with, in_short
 from ..histories import History, Lines, Past, Snapshot, broken_laws, run, violations
 from ..people import LABELS
 from ..requests.alphabet import ALPHABET, BEGINNINGS
+from ..requests.prices import at_price
 from .reports import Finding
 from .searching import Search
 from .shrinking import shortened
@@ -86,10 +87,12 @@ def small_scope(
         >>> report.sequences == 2 * len(ALPHABET), report.findings
         (True, ())
     """
+    price = rules.credit_policy.price
+    alphabet = at_price(alphabet, price)
     scope = (
         _Judging(rules, alphabet) if backend is None else _Comparing(rules, alphabet, search or Search(backend, rules))
     )
-    ways = Counter(map(scope.root, BEGINNINGS))
+    ways = Counter(scope.root(at_price(beginning, price)) for beginning in BEGINNINGS)
     outcomes: Counter[str] = Counter()
     for _ in range(depth):
         ways = _longer(scope, ways, outcomes)

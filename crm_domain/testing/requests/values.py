@@ -80,6 +80,7 @@ def credit_policies(**attributes: st.SearchStrategy[Any]) -> st.SearchStrategy[C
     """
     anything: dict[str, st.SearchStrategy[Any]] = {
         "initial_credits": _COUNT_OF_CREDITS,
+        "regular_initial_credits": _COUNT_OF_CREDITS,
         "credits_per_payment": _COUNT_OF_CREDITS,
         "price": st.decimals(Decimal("0.01"), _AMOUNT_MAX, places=2),
         "refund_failed_recordings": st.booleans(),

@@ -53,6 +53,7 @@ def test_json(call: Any) -> None:
     assert rules["rules"] == "hardened,-one_email"
     assert rules["credits"] == {
         "initial_credits": 4,
+        "regular_initial_credits": 0,
         "credits_per_payment": 3,
         "price": "12.99",
         "refund_failed_recordings": False,

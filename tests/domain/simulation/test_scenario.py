@@ -23,6 +23,10 @@ def policy(**values: Any) -> Any:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (
+            lambda: Scenario(rules=policy(regular_initial_credits=1)),
+            "policy.regular_initial_credits: in a simulation regular users pay before they record, as in the document",
+        ),
         (lambda: Scenario(crm_users=-1), "crm_users: expected a whole number from 0 to 1000000000, got -1"),
         (lambda: Scenario(crm_users=1.5), "crm_users: expected a whole number, got 1.5"),  # type: ignore[arg-type]
         (lambda: Scenario(regular_users=True), "regular_users: expected a whole number, got bool"),

@@ -23,7 +23,7 @@ $$;
 {{ m.callable_by("crm_caller()", "", rules) }}
 --@ endif
 
--- A regular user: a person, and a profile with 0 credits.
+-- A regular user: a person, and a profile with {{ policy.regular_initial_credits }} credits.
 create or replace function public.register_user(p_email text, p_user_id uuid default gen_random_uuid()) returns uuid
 language plpgsql security definer{{ pinned }}
 as $$
@@ -37,6 +37,9 @@ begin
   perform {{ public }}crm_refuse_address(v_email);
   insert into auth.users (id, email) values (p_user_id, v_email);
   insert into {{ public }}profiles (user_id) values (p_user_id);
+--@ if policy.regular_initial_credits
+  perform {{ public }}crm_grant(p_user_id, 'adjustment', {{ policy.regular_initial_credits }}, null, null);
+--@ endif
   return p_user_id;
 end
 $$;
