@@ -74,7 +74,7 @@ def decide_creation(view: View, principal: Principal, command: c.Creation, at: d
     tables, rules, table = view.tables, view.rules, kind.table
     user_id: UserId | None = principal.user_id if command.user_id is DEFAULT else command.user_id  # type: ignore[assignment]
     account = tables.crm_users.one("user_id", user_id)
-    email = _owner_email(view, command, account) if kind.of_crm else None
+    email = _owner_email(view, principal, command, account) if kind.of_crm else None
 
     if not principal.is_service:
         refuse_role(principal, "INSERT", table, rules)
@@ -107,13 +107,13 @@ def decide_creation(view: View, principal: Principal, command: c.Creation, at: d
     return Accepted((kind.event(values),), row_id)
 
 
-def _owner_email(view: View, command: c.Creation, account: CrmUser | None) -> Email | None:
+def _owner_email(view: View, principal: Principal, command: c.Creation, account: CrmUser | None) -> Email | None:
     given = command.email  # type: ignore[union-attr]
     if given is DEFAULT:
         return None if account is None else account.email
     if account is not None and given == account.email:
         return account.email
-    return known_address(given, view.rules)
+    return known_address(view, principal, given)
 
 
 def _missing_owner(table: Table[Any], user_id: UserId | None, email: Email | None) -> Iterator[Fault]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, overload
 
 from attrs import define, frozen
 
 from .errors import InvalidEmail, NotNullViolation
 from .events import Event
-from .ids import Email, UserId, email_fault, normal_email
+from .ids import SERVICE, Email, Principal, UserId, email_fault, normal_email
+from .isolation import owns
 from .ports import IdSource, Tables
 from .rows import CRM_USERS
 from .rules import Rules
@@ -72,8 +73,8 @@ def _precedence(fault: Fault) -> int:
     return fault.kind.precedence
 
 
-def address(given: str | None, rules: Rules) -> Email:
-    """Return the key for an address that is about to be stored.
+def address(view: View, given: str | None) -> Email:
+    """Return the key for an address that is about to be stored, or that an account has.
 
     Raises:
         NotNullViolation: It is missing.
@@ -87,12 +88,10 @@ def address(given: str | None, rules: Rules) -> Email:
             column="email",
             section=CRM_USERS.section,
         )
-    refuse_faults(CRM_USERS.column("email").faults(given), CRM_USERS, rules)
-    if not rules.one_email:
-        return Email(given)
-    normal = normal_email(given)
-    fault = email_fault(normal)
-    if fault is not None:
+    refuse_faults(CRM_USERS.column("email").faults(given), CRM_USERS, view.rules)
+    key = known_address(view, SERVICE, given)
+    fault = email_fault(key) if view.rules.one_email else None
+    if fault is not None and key not in view.tables.crm_users:
         raise InvalidEmail(
             f"{given!r} is not an e-mail address: {fault}.",
             table=CRM_USERS.name,
@@ -100,15 +99,29 @@ def address(given: str | None, rules: Rules) -> Email:
             safeguard="one_email",
             section=CRM_USERS.section,
         )
-    return Email(normal)
+    return key
 
 
-def known_address(given: str | None, rules: Rules) -> Email | None:
-    """Return the key under which an address would be stored, without judging it.
+@overload
+def known_address(view: View, principal: Principal, given: str) -> Email: ...
+@overload
+def known_address(view: View, principal: Principal, given: str | None) -> Email | None: ...
+def known_address(view: View, principal: Principal, given: str | None) -> Email | None:
+    """Return the key that an address means for *principal*, without judging it.
+
+    Under ``one_email`` that is its normal form, unless an account that *principal* may see has this
+    very text as its key: keys stay as they were stored, whatever the normal form was then.
 
     Raises:
         TypeError: It is not text.
     """
     if not isinstance(given, str | None):
         raise TypeError(f"email: expected str or None, got {type(given).__name__}")
-    return None if given is None else Email(normal_email(given) if rules.one_email else given)
+    if given is None or not view.rules.one_email:
+        return None if given is None else Email(given)
+    key = Email(normal_email(given))
+    if key != given:
+        account = view.tables.crm_users.get(given)
+        if account is not None and owns(principal, account.user_id):
+            return account.email
+    return key

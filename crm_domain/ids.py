@@ -15,6 +15,8 @@ from typing import Final, NewType
 
 from attrs import converters, field, frozen, validators
 
+from .characters import is_known
+
 UserId = NewType("UserId", str)
 """The id of a person: ``auth.users.id``, canonical UUID text."""
 
@@ -25,7 +27,20 @@ Email = NewType("Email", str)
 """An e-mail address as it is stored. Under ``one_email`` that is its normal form."""
 
 EMAIL_LENGTH_MAX: Final = 254
-"""The longest address that SMTP can carry (RFC 5321), in characters."""
+"""The longest address that SMTP can carry (RFC 5321), in characters of its normal form."""
+
+EMAIL_NAME_LENGTH_MAX: Final = 64
+"""The longest name before the @ (RFC 5321)."""
+
+EMAIL_LABEL_LENGTH_MAX: Final = 63
+"""The longest part of a domain between dots (RFC 1035)."""
+
+EMAIL_SPECIALS: Final = '",:;<>[\\]'
+"""What no unquoted name holds (RFC 5322): marks of quotes, lists, and of what stands around an address."""
+
+_SPECIALS: Final = frozenset(EMAIL_SPECIALS)
+
+_is_domain_text = re.compile(r"[A-Za-z0-9_.-]+").fullmatch
 
 is_canonical_uuid = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 """Match the one spelling in which ids are stored."""
@@ -79,13 +94,24 @@ def row_id(value: str | uuid.UUID, field_name: str = "id") -> RowId:
 
 
 def normal_email(text: str) -> str:
-    """Return the one form of an address that is a key: trimmed and case-folded.
+    """Return the one form of an address that is a key: trimmed, composed, and in lower case.
 
-    Spellings that Unicode calls equivalent are one key too; they are taken apart before they are
-    folded, because folding can keep accents from changing places.
+    Every character is lower-cased by itself and none is folded: ``ß`` and ``ss`` are two mailboxes.
+    A text that holds what no address does is only trimmed; `email_fault` then says what that is.
     """
-    folded = unicodedata.normalize("NFD", text.strip()).casefold()
-    return unicodedata.normalize("NFC", folded).strip()
+    text = text.strip()
+    if text.isascii():
+        return text.lower()
+    if not all(map(is_known, text)):  # what a later Unicode does with it must not make it somebody's key
+        return text
+    composed = unicodedata.normalize("NFC", text)
+    return unicodedata.normalize("NFC", "".join(map(_lower, composed)))
+
+
+def _lower(character: str) -> str:
+    """Return the lower case of one character; where that is several, it stays as it is, and is refused."""
+    lower = character.lower()
+    return lower if len(lower) == 1 else character
 
 
 def email_fault(text: str) -> str | None:
@@ -94,13 +120,36 @@ def email_fault(text: str) -> str | None:
     if not text:
         return "it is empty"
     if len(text) > EMAIL_LENGTH_MAX:
-        return f"it has {len(text)} characters, the most is {EMAIL_LENGTH_MAX}"
-    if any(c.isspace() or unicodedata.category(c)[0] == "C" for c in text):
-        return "it holds a space or a control character"
+        return f"it is longer than {EMAIL_LENGTH_MAX} characters"
+    if not all(map(is_known, text)):
+        return "it holds a space, or a control, invisible or compatibility character, or one that is not known"
     if not at or not name:
         return "it has no name before the @"
     if not domain:
         return "it has no domain after the @"
+    return _name_fault(name) or _domain_fault(domain)
+
+
+def _name_fault(name: str) -> str | None:
+    if "@" in name:
+        return "it has more than one @"
+    if len(name) > EMAIL_NAME_LENGTH_MAX:
+        return f"its name is longer than {EMAIL_NAME_LENGTH_MAX} characters"
+    if not _SPECIALS.isdisjoint(name):
+        return f"its name holds one of {EMAIL_SPECIALS}"
+    if "" in name.split("."):
+        return "its name begins or ends with a dot, or has two in a row"
+    return None
+
+
+def _domain_fault(domain: str) -> str | None:
+    if not _is_domain_text(domain):
+        return "its domain holds more than ASCII letters, digits, hyphens, underscores and dots"
+    labels = domain.split(".")
+    if "" in labels:
+        return "its domain begins or ends with a dot, or has two in a row"
+    if max(map(len, labels)) > EMAIL_LABEL_LENGTH_MAX:
+        return f"a part of its domain is longer than {EMAIL_LABEL_LENGTH_MAX} characters"
     return None
 
 

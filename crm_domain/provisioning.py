@@ -32,7 +32,7 @@ def decide_registration(view: View, principal: Principal, command: RegisterUser,
     """
     refuse_operation(principal, "register users")
     user_id = _chosen_id(view, command.user_id)
-    email = address(command.email, view.rules)
+    email = address(view, command.email)
     if view.tables.auth_users.one("email", email) is not None:
         raise UniqueViolation(
             f"{email} is registered already.", table=AUTH_USERS.name, column="email", section=_SECTION
@@ -64,7 +64,7 @@ def decide_sync(view: View, principal: Principal, command: SyncCrmUser, at: date
     if given is not DEFAULT:
         refuse_foreign_row(principal, given, CRM_USERS)
     wanted = _chosen_id(view, given)
-    email = address(command.email, rules)
+    email = address(view, command.email)
     person = tables.auth_users.one("email", email)
     if person is not None:
         refuse_foreign_row(principal, person.id, CRM_USERS)

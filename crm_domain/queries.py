@@ -16,7 +16,7 @@ from attrs import frozen
 
 from .decision import View, known_address
 from .errors import PermissionDenied
-from .ids import Email, Principal, Role, UserId
+from .ids import SERVICE, Email, Principal, Role, UserId
 from .isolation import owns, refuse_role, visible_rows
 from .rows import (
     CRM_DASHBOARD_STATS,
@@ -152,7 +152,7 @@ def get_crm_dashboard_data(view: View, principal: Principal, email: str | None) 
         raise PermissionDenied(
             "The role 'anon' may not call get_crm_dashboard_data; sign in first.", section="Helper Functions"
         )
-    key = known_address(email, view.rules)
+    key = known_address(view, principal if view.rules.private_dashboard else SERVICE, email)
     crm_user = view.tables.crm_users.get(key)
     stats = view.tables.crm_dashboard_stats.one("email", key)
     if crm_user is None or stats is None or (view.rules.private_dashboard and not owns(principal, crm_user.user_id)):
@@ -243,7 +243,7 @@ def user_data(view: View, principal: Principal, email: str) -> UserData:
     Raises:
         PermissionDenied: Nobody has signed in.
     """
-    where = {"email": known_address(email, view.rules)}
+    where = {"email": known_address(view, principal, email)}
     user = select(view, principal, CRM_USERS, where)
     stats = select(view, principal, CRM_DASHBOARD_STATS, where)
     return UserData(

@@ -161,7 +161,7 @@ class Rules:
     )
     one_email: bool = _safeguard(
         hole="Amy@x.com and amy@x.com are two accounts with 8 credits.",
-        closes="One normal form (trimmed, case-folded) is the key; an impossible address is refused.",
+        closes="One normal form (trimmed, lower-cased) is the key; an impossible address is refused.",
         section="digital_resume_by_CRM",
         law="provisioning_is_idempotent",
         module="provisioning",

@@ -168,4 +168,4 @@ class Session:
         return self._crm.read(q.record_counts, self.principal)
 
     def _key(self, email: str) -> Email | None:
-        return known_address(email, self._crm.rules)
+        return self._crm.read(known_address, self.principal, email)

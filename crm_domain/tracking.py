@@ -32,7 +32,7 @@ def decide_tracking(
     refuse_operation(principal, "track views, logins and time")
     seconds = (command.seconds or 0) if isinstance(command, TrackTime) else 0
     _refuse_seconds(seconds, 0)
-    email = known_address(command.email, view.rules)
+    email = known_address(view, principal, command.email)
     stats = None if email is None else view.tables.crm_dashboard_stats.one("email", email)
     if stats is None:
         return Accepted((), affected=0)

@@ -233,5 +233,5 @@ def _passed_by_user(step: Step) -> Iterator[str]:
 
 
 def _normal(email: str) -> str:
-    """Return what all spellings of one address have in common (Unicode's canonical caseless match)."""
-    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", email.strip()).casefold()).strip()
+    """Return what all spellings of one address have in common: letter by letter, each in lower case."""
+    return unicodedata.normalize("NFD", "".join(map(str.lower, unicodedata.normalize("NFC", email.strip()))))

@@ -562,10 +562,10 @@ FUNCTIONS: Final = (
         Edited("sync_crm_user", "g.email = v_email or (g.user_id = v_user_id and g.source = 'initial')", "false"),
     ),
     schema_defect(
-        "addresses_are_not_folded",
+        "addresses_keep_capitals",
         "The normal form of an address keeps its capitals.",
         "provisioning_is_idempotent",
-        Edited("crm_normal_email", 'lower(p_email collate "C")', "p_email"),
+        Edited("crm_normal_email", 'lower(trimmed.email collate "C")', "trimmed.email"),
     ),
     schema_defect(
         "time_spent_overwritten",

@@ -151,7 +151,7 @@ def test_no_grant_pays_where_none_is_needed_or_left(make_world: MakeWorld) -> No
               'amy@' is not an e-mail address: it has no domain after the @.
               rule: the safeguard one_email
               section: 1. digital_resume_by_CRM (Main CRM User Table)
-              turns on: one_email (One normal form (trimmed, case-folded) is the key; an impossible address is refused.)
+              turns on: one_email (One normal form (trimmed, lower-cased) is the key; an impossible address is refused.)
             """,
         ),
         (

@@ -37,6 +37,9 @@ def verify(ctx: click.Context, *, db: Path, as_json: bool, timeout_seconds: floa
     laws        the laws hold that a single state can show; if the rules have a safeguard off,
                 some laws break as the document has it, so that they are not looked at
 
+    Addresses that a new account could not have are noted: accounts that have one keep it, and are
+    found by it. The file is sound with them.
+
     All of it is about one moment; others may write meanwhile. It needs memory for the whole state.
     Rows that differ from the journal are mended by "rebuild"; for all else there are backups.
 
@@ -51,14 +54,17 @@ def verify(ctx: click.Context, *, db: Path, as_json: bool, timeout_seconds: floa
     with progress_shown() as progress:
         verification = Verification(db, progress=progress, busy_timeout_seconds=timeout_seconds)
         problems = list(verification.problems())
+    notes = list(verification.notes())
     if as_json:
-        print_json(_plain(db, verification, problems))
+        print_json(_plain(db, verification, problems, notes))
     else:
-        click.echo("\n".join([*_shown(problems), _verdict(db, verification, problems)]))
+        click.echo("\n".join([*_shown((*problems, *notes)), _verdict(db, verification, problems)]))
     ctx.exit(EXIT_BROKEN if problems else 0)
 
 
-def _plain(db: Path, verification: Verification, problems: Iterable[Problem]) -> dict[str, Any]:
+def _plain(
+    db: Path, verification: Verification, problems: Iterable[Problem], notes: Iterable[Problem]
+) -> dict[str, Any]:
     found = [_plain_problem(problem) for problem in problems]
     return {
         "file": str(db),
@@ -66,6 +72,7 @@ def _plain(db: Path, verification: Verification, problems: Iterable[Problem]) ->
         "rules": None if verification.rules is None else str(verification.rules),
         **{name: verification.counts[name] for name in ("events", "rows", "laws")},
         "problems": found,
+        "notes": [_plain_problem(note) for note in notes],
     }
 
 

@@ -125,9 +125,6 @@ def _constraints(table: Table[Any], rules: Rules) -> Iterator[tuple[str, str]]:
         if column.references is not None and not _implied(table, column, rules):
             parent, key = column.references
             yield f"{name}_{column.name}_fkey", f"foreign key ({column.name}) references {_target(parent, key)}"
-    if table is CRM_USERS and rules.one_email:
-        is_normal = "email = public.crm_normal_email(email) and public.crm_email_fault(email) is null"
-        yield f"{name}_email_check", f"check ({is_normal})"
     yield from _composites(table, rules)
 
 

@@ -19,11 +19,12 @@ from attrs import define, field, frozen
 
 from crm_domain.events import concerned
 from crm_domain.evolve import evolve
+from crm_domain.ids import email_fault, normal_email
 from crm_domain.journal import MemoryJournal
 from crm_domain.laws import LAWS, StateLaw
 from crm_domain.memory import memory_rows
-from crm_domain.ports import JournalEntry, Tables
-from crm_domain.rows import TABLES
+from crm_domain.ports import JournalEntry, Rows, Tables
+from crm_domain.rows import AUTH_USERS, TABLES, AuthUser
 from crm_domain.rules import HARDENED, SAFEGUARDS, Rules
 from crm_domain.schema import Table
 
@@ -154,6 +155,20 @@ class Verification:
                 except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite's own words may hold damaged text
                     yield Problem(check=check, where="", what=f"could not be looked at to its end: {error}")
 
+    def notes(self) -> Problems:
+        """Yield what is not wrong and worth knowing, once `problems` was read to its end.
+
+        These are addresses from before the present normal form: accounts keep them as their keys,
+        and are found by them, but a new account would be refused such a key or get another.
+        """
+        people = self._replay.tables.auth_users
+        if self._replay.rules.one_email:
+            for person in people:
+                what = email_fault(person.email) or _other_key(people, person.email)
+                if what is not None:
+                    where = f"{AUTH_USERS.name} {person.id}"
+                    yield Problem(check="addresses", where=where, what=f"{person.email!r} stays as it is, but {what}")
+
     def _pages(self, raw: sqlite3.Connection) -> Problems:
         """Ask SQLite whether pages and indexes are whole, and rows are as their columns have to be."""
         self._progress("pages", 0, 1)
@@ -264,6 +279,15 @@ class Verification:
             if law.name != _TABLES_ANEW:
                 yield from (Problem(check="laws", where=law.name, what=text) for text in law.check(self._replay))
             self.counts["laws"] += 1
+
+
+def _other_key(people: Rows[AuthUser], email: str) -> str | None:
+    """Return what the normal form of a stored address says of it, if that is another text."""
+    normal = normal_email(email)
+    if normal == email:
+        return None
+    other = people.one("email", normal)
+    return f"its normal form is {normal!r}, " + ("which nobody has" if other is None else f"which {other.id} has")
 
 
 @define

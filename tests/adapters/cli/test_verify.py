@@ -44,7 +44,16 @@ def test_a_file_of_rules_with_holes_is_told_as_such(call: Any, tmp_path: Path) -
 
 def test_json_tells_the_same_to_programs(call: Any, db: Path) -> None:
     assert call("verify", "--db", db, "--json").objects == [
-        {"file": str(db), "sound": True, "rules": "hardened", "events": 7, "rows": 7, "laws": 10, "problems": []}
+        {
+            "file": str(db),
+            "sound": True,
+            "rules": "hardened",
+            "events": 7,
+            "rows": 7,
+            "laws": 10,
+            "problems": [],
+            "notes": [],
+        }
     ]
 
 
@@ -123,3 +132,19 @@ def test_progress_is_silent_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> Non
     with progress_shown() as progress:
         progress("copy", 1, 2)
     assert capsys.readouterr() == ("", "")
+
+
+def test_addresses_of_an_earlier_normal_form_are_noted(call: Any, db: Path) -> None:
+    """The file is sound with them: accounts keep their keys."""
+    for table in ("auth_users", "digital_resume_by_CRM", "crm_dashboard_stats", "crm_recordings", "credit_grants"):
+        altered(db, f"UPDATE {table} SET email = 'a@x..test' WHERE email = 'amy@x.test'")
+    altered(db, "UPDATE journal SET data = replace(data, 'amy@x.test', 'a@x..test')")
+    what = "'a@x..test' stays as it is, but its domain begins or ends with a dot, or has two in a row"
+    called = call("verify", "--db", db)
+    assert called.exit_code == 0
+    assert called.stdout.splitlines() == [
+        f"addresses: auth.users {id_named('amy')}: {what}",
+        f"{db} is sound: 7 events, 7 rows, 10 laws hold; rules: hardened",
+    ]
+    (told,) = call("verify", "--db", db, "--json").objects
+    assert told["notes"] == [{"check": "addresses", "where": f"auth.users {id_named('amy')}", "what": what}]

@@ -177,7 +177,11 @@ def test_credits_come_from_the_policy(plain: Database) -> None:
 
 
 LINTED = {
-    "up": ["--include", "require-table-schema"],
+    "up": [
+        *("--include", "require-table-schema"),
+        # What an earlier version of a file made and this one does without is taken away.
+        *("--exclude", "ban-drop-function,ban-drop-constraint"),
+    ],
     "down": [
         # A way back takes away what the way up made, and says so in its first line.
         *("--exclude", "ban-drop-table,ban-drop-function,ban-drop-view"),

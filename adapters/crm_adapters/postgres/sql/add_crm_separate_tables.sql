@@ -74,7 +74,7 @@ as $$
 begin
 {{ m.service_only("track " ~ what, rules) }}
   update {{ public }}crm_dashboard_stats s set {{ change }}, updated_at = now()
-   where s.email = {{ public ~ "crm_normal_email(p_email)" if rules.one_email else "p_email" }};
+   where s.email = {{ m.key_of(rules, public) }};
   return found::integer;
 end
 $$;
@@ -91,7 +91,7 @@ begin
   end if;
   update {{ public }}crm_dashboard_stats s
      set total_time_spent = s.total_time_spent + coalesce(p_seconds, 0), updated_at = now()
-   where s.email = {{ public ~ "crm_normal_email(p_email)" if rules.one_email else "p_email" }};
+   where s.email = {{ m.key_of(rules, public) }};
   return found::integer;
 exception
   when numeric_value_out_of_range then
@@ -117,7 +117,7 @@ begin
          d.credits_remaining, s.last_application_date, s.last_recording_date
     from {{ public }}digital_resume_by_crm d
     join {{ public }}crm_dashboard_stats s on s.email = d.email
-   where d.email = {{ public ~ "crm_normal_email(p_email)" if rules.one_email else "p_email" }};
+   where d.email = {{ m.key_of(rules, public) }};
 end
 $$;
 {{ m.callable_by("get_crm_dashboard_data(text)", "authenticated, service_role", rules) }}

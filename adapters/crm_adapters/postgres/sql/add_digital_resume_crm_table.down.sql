@@ -29,7 +29,8 @@ drop function if exists public.{{ declared.prefix(t) }}_reference();
      "crm_updated_at_given()", "crm_regular_recording_status()", "crm_recording_status()", "crm_refuse_unpaid()",
      "crm_charge_regular()", "crm_charge()", "crm_lone_mirror()", "crm_credit_sync()", "crm_adjust_balance()",
      "crm_credit_grant()", "crm_grant(uuid, text, bigint, text, uuid)",
-     "crm_normalise_email()", "crm_email_fault(text)", "crm_normal_email(text)", "crm_folded(text)", "crm_spaces()",
+     "crm_refuse_key()", "crm_normalise_email()", "crm_email_fault(text)", "crm_normal_email(text)", "crm_lowered(text)",
+     "crm_folded(text)", "crm_is_known(text)", "crm_spaces()",
   )
 drop function if exists public.{{ function }};
 --@ endfor

@@ -30,29 +30,41 @@ as $$
 $$;
 {{ m.callable_by("crm_spaces()", "authenticated, service_role", rules) }}
 
--- Case-folds what was taken apart, the same on every server and in every locale: each character
--- that folds is told, and what becomes of it.
-create or replace function public.crm_folded(p_text text) returns text
+-- Whether a text holds nothing but what may stand in an address: at each of these code points the
+-- characters that may begin or end, the same on every server.
+create or replace function public.crm_is_known(p_text text) returns boolean
+language sql immutable strict parallel safe{{ pinned }}
+as $$
+  select not exists (
+    select from regexp_split_to_table(p_text, '') as each_one (c)
+     where each_one.c <> '' and width_bucket(ascii(each_one.c), {{ normal_form.edges() }}::int[]) % 2 = 0
+  )
+$$;
+{{ m.callable_by("crm_is_known(text)", "authenticated, service_role", rules) }}
+
+-- Lower-cases each character by itself, the same on every server and in every locale.
+create or replace function public.crm_lowered(p_text text) returns text
 language sql immutable strict parallel safe{{ pinned }}
 as $$
   select
-{{ normal_form.folded("p_text") }}
+{{ normal_form.lowered("p_text") }}
 $$;
-{{ m.callable_by("crm_folded(text)", "authenticated, service_role", rules) }}
+{{ m.callable_by("crm_lowered(text)", "authenticated, service_role", rules) }}
 
--- One spelling of each address is the key: trimmed, taken apart, case-folded, put together.
+-- One spelling of each address is the key: trimmed, composed, in lower case. What holds something that
+-- no address does is only trimmed: what a server makes of it must not be a key.
 create or replace function public.crm_normal_email(p_email text) returns text
 language sql immutable strict parallel safe{{ pinned }}
 as $$
-  select btrim(
-    case
-      when octet_length(p_email) = length(p_email) then lower(p_email collate "C")
-      else normalize({{ public }}crm_folded(normalize(p_email, NFD)), NFC)
-    end,
-    {{ public }}crm_spaces()
-  )
+  select case
+    when octet_length(trimmed.email) = length(trimmed.email) then lower(trimmed.email collate "C")
+    when not {{ public }}crm_is_known(trimmed.email) then trimmed.email
+    else normalize({{ public }}crm_lowered(normalize(trimmed.email, NFC)), NFC)
+  end
+  from (select btrim(p_email, {{ public }}crm_spaces())) as trimmed (email)
 $$;
 {{ m.callable_by("crm_normal_email(text)", "authenticated, service_role", rules) }}
+drop function if exists public.crm_folded(text);
 
 -- What keeps a text in normal form from being an address; null if it is one.
 create or replace function public.crm_email_fault(p_email text) returns text
@@ -60,24 +72,52 @@ language sql immutable strict parallel safe{{ pinned }}
 as $$
   select case
     when p_email = '' then 'it is empty'
-    when length(p_email) > {{ normal_form.LENGTH_MAX }} then 'it is too long'
-    when p_email ~ (U&'[' || {{ normal_form.forbidden() }} || ']') then 'it holds a space or a control character'
+    when length(p_email) > {{ normal_form.LENGTH_MAX }} then 'it is longer than {{ normal_form.LENGTH_MAX }} characters'
+    when not {{ public }}crm_is_known(p_email)
+      then 'it holds a space, or a control, invisible or compatibility character, or one that is not known'
     when p_email !~ '^.+@' then 'it has no name before the @'
     when p_email ~ '@$' then 'it has no domain after the @'
+    when p_email ~ '@.*@' then 'it has more than one @'
+    when strpos(p_email, '@') > {{ normal_form.NAME_LENGTH_MAX + 1 }}
+      then 'its name is longer than {{ normal_form.NAME_LENGTH_MAX }} characters'
+    when translate(split_part(p_email, '@', 1), '{{ normal_form.SPECIALS }}', '') <> split_part(p_email, '@', 1)
+      then 'its name holds one of {{ normal_form.SPECIALS }}'
+    when p_email ~ '^\.|\.\.+[^@]*@|\.@' then 'its name begins or ends with a dot, or has two in a row'
+    when p_email collate "C" !~ '@[A-Za-z0-9_.-]+$'
+      then 'its domain holds more than ASCII letters, digits, hyphens, underscores and dots'
+    when p_email ~ '@\.|\.\.|\.$' then 'its domain begins or ends with a dot, or has two in a row'
+    when p_email ~ '@.*[^.]{{ "{" ~ (normal_form.LABEL_LENGTH_MAX + 1) ~ "}" }}'
+      then 'a part of its domain is longer than {{ normal_form.LABEL_LENGTH_MAX }} characters'
   end
 $$;
 {{ m.callable_by("crm_email_fault(text)", "service_role" if rules.tracking_read_only else "authenticated, service_role", rules) }}
 
--- Whoever stores a row under an address, stores it under its normal form.
+-- Whoever stores a row under an address, stores it under its normal form, or under the key that an
+-- account had before the normal form was this one.
 create or replace function public.crm_normalise_email() returns trigger
 language plpgsql{{ pinned }}
 as $$
 begin
-  new.email := {{ public }}crm_normal_email(new.email);
+  if not exists (select from {{ public }}digital_resume_by_crm d where d.email = new.email) then
+    new.email := {{ public }}crm_normal_email(new.email);
+  end if;
   return new;
 end
 $$;
 {{ m.callable_by("crm_normalise_email()", "", rules) }}
+
+-- No new account has another key than an address in normal form. Accounts that are there keep theirs.
+create or replace function public.crm_refuse_key() returns trigger
+language plpgsql{{ pinned }}
+as $$
+begin
+  if new.email <> {{ public }}crm_normal_email(new.email) or {{ public }}crm_email_fault(new.email) is not null then
+    {{ m.refuse("23514", "%L is not the normal form of an e-mail address", "digital_resume_by_crm", "email", "digital_resume_by_crm_email_check", args="new.email") }}
+  end if;
+  return null;
+end
+$$;
+{{ m.callable_by("crm_refuse_key()", "", rules) }}
 --@ endif
 
 -- Tables -----------------------------------------------------------------------------------------
@@ -104,6 +144,14 @@ $$;
 
 {{ m.access_to(t, rules, access) }}
 --@ endfor
+--@ if rules.one_email
+
+alter table public.digital_resume_by_crm drop constraint if exists digital_resume_by_crm_email_check;
+-- The trigger's name sorts before those of the foreign keys, because this refusal comes before theirs.
+drop trigger if exists "Crm_key" on public.digital_resume_by_crm;
+create trigger "Crm_key" after insert or update of email on public.digital_resume_by_crm
+  for each row execute function public.crm_refuse_key();
+--@ endif
 comment on table public.digital_resume_by_crm is 'Main tracking table for CRM users (rules: {{ reading }})';
 
 -- Recordings are looked up in the ledger by their id alone, too.

@@ -29,6 +29,18 @@ grant execute on function public.{{ function }} to {{ roles }};
 {% endif %}
 {%- endmacro -%}
 
+{#- The key that p_email means: one that an account has to the letter, as it may be from before this normal form; or the normal form. -#}
+{%- macro key_of(rules, public) -%}
+{% if rules.one_email -%}
+coalesce(
+    (select known.email from {{ public }}digital_resume_by_crm known where known.email = p_email),
+    {{ public }}crm_normal_email(p_email)
+  )
+{%- else -%}
+p_email
+{%- endif %}
+{%- endmacro -%}
+
 {#- A table with its indexes. -#}
 {%- macro table(t, rules, declared) -%}
 create table if not exists {{ declared.qualified(t) }} (

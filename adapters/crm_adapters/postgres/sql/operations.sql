@@ -28,7 +28,7 @@ create or replace function public.register_user(p_email text, p_user_id uuid def
 language plpgsql security definer{{ pinned }}
 as $$
 declare
-  v_email text := {{ public ~ "crm_normal_email(p_email)" if rules.one_email else "p_email" }};
+  v_email text := {{ m.key_of(rules, public) }};
 begin
 {{ m.service_only("register users", rules) }}
   if p_user_id is null then
@@ -52,7 +52,7 @@ create or replace function public.sync_crm_user(
 language plpgsql security definer{{ pinned }}
 as $$
 declare
-  v_email text := {{ public ~ "crm_normal_email(p_email)" if rules.one_email else "p_email" }};
+  v_email text := {{ m.key_of(rules, public) }};
 --@ if not rules.tracking_read_only
   v_me uuid := {{ caller }};
 --@ endif
@@ -127,7 +127,7 @@ $$;
 
 -- What no account can have as its key.
 create or replace function public.crm_refuse_address(p_email text) returns void
-language plpgsql immutable{{ pinned }}
+language plpgsql stable{{ pinned }}
 as $$
 --@ if rules.one_email
 declare
@@ -138,7 +138,7 @@ begin
     {{ m.refuse("23502", "An e-mail address is needed: it is the key of the account", "digital_resume_by_crm", "email") }}
   end if;
 --@ if rules.one_email
-  if v_fault is not null then
+  if v_fault is not null and not exists (select from {{ public }}digital_resume_by_crm d where d.email = p_email) then
     {{ m.refuse("PT422", "%L is not an e-mail address: %s", "digital_resume_by_crm", "email", "one_email", args="p_email, v_fault") }}
   end if;
 --@ endif
