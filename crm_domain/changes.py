@@ -11,13 +11,12 @@ import attrs
 from .commands import Delete, Update
 from .creation import RECORDINGS, refuse_foreign_job, second_primary, unknown_address, unknown_user
 from .credits import adjusted, balance_of, consumption_of
-from .decision import Accepted, View, refuse_faults
-from .errors import CheckViolation, Conflict, ForeignKeyViolation, PermissionDenied, UniqueViolation
+from .decision import Accepted, View, known_address, refuse_faults
+from .errors import CheckViolation, Conflict, ForeignKeyViolation, PermissionDenied, Refused, UniqueViolation
 from .events import CreditRefunded, Event, RecordingCompleted, RowDeleted, RowUpdated
 from .ids import Principal
 from .isolation import SECTION, account_of, refuse_foreign_row, refuse_role, refuse_writer, visible_rows
 from .rows import CRM_USERS, PROFILES, TABLES
-from .rules import Rules
 from .schema import Atom, Index, Table
 
 
@@ -27,19 +26,69 @@ def decide_update(view: View, principal: Principal, command: Update, at: datetim
     Where no row is, nothing is refused but what the role may not do at all: 0 rows.
 
     Raises (in order of precedence):
-        PermissionDenied: The role may not update the table, or not these columns (``immutable_owner``).
+        PermissionDenied: The role may not update the table, or a user's row would be another's (``immutable_owner``).
+        CheckViolation: A row would be another's, and it is the service who says so.
         RlsViolation: The writer was deactivated or is of the other population, or would give a row away.
         NotNullViolation, CheckViolation: A new value is not one for its column, or the column is fixed.
         UniqueViolation: A second row would have what only one may.
         Conflict: The mirror would differ from the leading balance.
-        ForeignKeyViolation: A new reference leads nowhere, or to somebody else's.
+        ForeignKeyViolation: A new reference leads nowhere, or to another user's row.
     """
-    tables, rules, table, changes = view.tables, view.rules, command.table, command.set
-    refuse_role(principal, "UPDATE", table, rules)
-    _refuse_owner_columns(principal, table, changes, rules)
-    found = visible_rows(tables, principal, table, command.where)
+    table = command.table
+    refuse_role(principal, "UPDATE", table, view.rules)
+    found = visible_rows(view.tables, principal, table, command.where)
     if not found:
         return Accepted((), affected=0)
+    changes = _with_key(view, principal, command.set)
+    _refuse_owner_changes(view, principal, table, found, changes)
+    _refuse_changes(view, principal, table, found, changes)
+    events = [event for row in found for event in _changed(view, principal, table, row, changes, at)]
+    return Accepted(tuple(events), affected=len(found))
+
+
+def _with_key(view: View, principal: Principal, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the changes with their address as the key that it means."""
+    given = changes.get("email")
+    return changes if given is None else {**changes, "email": known_address(view, principal, given)}
+
+
+def _refuse_owner_changes(
+    view: View, principal: Principal, table: Table[Any], found: Sequence[Any], changes: Mapping[str, Atom]
+) -> None:
+    """Refuse an update after which a row would be another's; owner columns that keep their values are no change."""
+    owners = [name for name in changes if table.column(name).owner] if view.rules.immutable_owner else []
+    moved = [(row, name) for row in found for name in owners if getattr(row, name) != changes[name]]
+    if not moved:
+        return
+    column = moved[0][1]
+    staying = [row for row in found if all(row is not other for other, _ in moved)]
+    raise (PermissionDenied if principal.is_user else CheckViolation)(
+        f"{table.name}.{column} says whose row it is and never changes: leave it out of the update.",
+        table=table.name,
+        column=column,
+        safeguard="immutable_owner",
+        section=SECTION,
+        as_right=_refusals_of(view, principal, table, staying, changes),
+    )
+
+
+def _refusals_of(
+    view: View, principal: Principal, table: Table[Any], rows: Sequence[Any], changes: Mapping[str, Atom]
+) -> frozenset[str]:
+    """Return the code with which these rows alone would be refused, if they would be."""
+    if rows:
+        try:
+            _refuse_changes(view, principal, table, rows, changes)
+        except Refused as refused:
+            return frozenset({refused.code})
+    return frozenset()
+
+
+def _refuse_changes(
+    view: View, principal: Principal, table: Table[Any], found: Sequence[Any], changes: Mapping[str, Any]
+) -> None:
+    """Refuse what the writer, a value, another row or a reference forbids, in this order."""
+    tables, rules = view.tables, view.rules
     refuse_writer(principal, account_of(tables, principal.user_id), table, rules)
     if "user_id" in changes:
         refuse_foreign_row(principal, changes["user_id"], table)
@@ -52,35 +101,16 @@ def decide_update(view: View, principal: Principal, command: Update, at: datetim
             _refuse_lone_mirror(view, attrs.evolve(row, **changes))
     for row in found:
         _refuse_references(view, table, attrs.evolve(row, **changes), changes)
-    events = [event for row in found for event in _changed(view, principal, table, row, changes, at)]
-    return Accepted(tuple(events), affected=len(found))
-
-
-def _refuse_owner_columns(principal: Principal, table: Table[Any], changes: Mapping[str, Atom], rules: Rules) -> None:
-    if rules.immutable_owner and principal.is_user:
-        for name in changes:
-            if table.column(name).owner:
-                raise PermissionDenied(
-                    f"{table.name}.{name} says whose row it is and never changes: leave it out of the update.",
-                    table=table.name,
-                    column=name,
-                    safeguard="immutable_owner",
-                    section=SECTION,
-                )
 
 
 def _refuse_fixed(view: View, table: Table[Any], row: Any, changes: Mapping[str, Atom]) -> None:
-    """Refuse changes of what is fixed for this row: keys, owners, paid media, refunded recordings."""
+    """Refuse changes of what is fixed for this row: its key, paid media, the status of a refunded recording."""
     for name, value in changes.items():
-        if value == getattr(row, name):
-            continue
-        if name == table.key:
+        if name == table.key and value != getattr(row, name):
             reason = "is the key and never changes" + (
                 ": an e-mail change is not offered" if table is CRM_USERS else "; delete the row and create another"
             )
             raise _fixed(table, name, reason)
-        if view.rules.immutable_owner and table.column(name).owner:
-            raise _fixed(table, name, "says whose row it is and never changes", "immutable_owner")
     if table.name in RECORDINGS:
         _refuse_fixed_recording(view, table, row, changes)
 

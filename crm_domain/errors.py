@@ -51,6 +51,8 @@ class Refused(Exception):  # noqa: N818 - an answer of the domain, not an error 
         column: The column concerned.
         safeguard: The safeguard that refuses; None where the document itself does.
         section: The section of the document that the rule comes from.
+        as_right: The codes of refusals that would be as right, because other rows of the same statement would be
+            refused with them: which row comes first is not specified.
     """
 
     code: ClassVar[str]
@@ -65,6 +67,7 @@ class Refused(Exception):  # noqa: N818 - an answer of the domain, not an error 
         column: str | None = None,
         safeguard: str | None = None,
         section: str | None = None,
+        as_right: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -72,6 +75,7 @@ class Refused(Exception):  # noqa: N818 - an answer of the domain, not an error 
         self.column = column
         self.safeguard = safeguard
         self.section = section
+        self.as_right = as_right
 
     @property
     def signature(self) -> tuple[str, str | None, str | None, str | None]:

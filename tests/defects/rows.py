@@ -199,19 +199,31 @@ DEFECTS: Final = (
         "user_id_may_change",
         "The service may give a row to somebody else.",
         "owner_pair_is_one_account",
-        Slip(changes._refuse_fixed, "table.column(name).owner:", "table.column(name).owner and name != 'user_id':"),
+        Slip(
+            changes._refuse_owner_changes,
+            "table.column(name).owner]",
+            "table.column(name).owner and name != 'user_id']",
+        ),
     ),
     defect(
         "addresses_may_change",
         "The service may give a row another's address.",
         "owner_pair_is_one_account",
-        Slip(changes._refuse_fixed, "table.column(name).owner:", "table.column(name).owner and name != 'email':"),
+        Slip(
+            changes._refuse_owner_changes, "table.column(name).owner]", "table.column(name).owner and name != 'email']"
+        ),
+    ),
+    defect(
+        "owner_columns_are_not_named",
+        "An update may not name an owner column, not even as it is.",
+        "agrees_with_model",
+        Slip(changes._refuse_owner_changes, "if getattr(row, name) != changes[name]]", "]"),
     ),
     defect(
         "keys_may_change",
         "A row may get another id.",
         "agrees_with_model",
-        Slip(changes._refuse_fixed, "if name == table.key:", "if name == table.key and name != 'id':"),
+        Slip(changes._refuse_fixed, "if name == table.key and", "if name == table.key != 'id' and"),
     ),
     defect(
         "updates_of_everything",
@@ -219,8 +231,8 @@ DEFECTS: Final = (
         "agrees_with_model",
         Slip(
             changes.decide_update,
-            "visible_rows(tables, principal, table, command.where)",
-            "visible_rows(tables, principal, table, {})",
+            "visible_rows(view.tables, principal, table, command.where)",
+            "visible_rows(view.tables, principal, table, {})",
         ),
     ),
     defect(

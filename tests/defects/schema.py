@@ -190,9 +190,24 @@ GRANTS: Final = (
     ),
     schema_defect(
         "address_is_updated",
-        "Users may name the column email in an update of their job requests.",
+        "The trigger that keeps the address of a job request is disabled.",
         _MODEL,
-        Sql("grant update (email) on public.crm_job_requests to authenticated"),
+        Sql("alter table public.crm_job_requests disable trigger crm_d_owner_email"),
+    ),
+    schema_defect(
+        "whole_rows_are_not_saved",
+        "Users may not name the column email in an update of their resumes, not even as it is.",
+        _MODEL,
+        Sql("revoke update on public.crm_resumes from authenticated"),
+        Sql(
+            "grant update (id, user_id, resume_name, resume_url, file_type, file_size, parsed_data, is_primary, is_active,"
+            " created_at, updated_at) on public.crm_resumes to authenticated"
+        ),
+        asked=(
+            _synced(AMY),
+            _uploaded(AMY.principal, AMY),
+            _updated(AMY.principal, "crm_resumes", email=AMY.email, resume_name="a"),
+        ),
     ),
     schema_defect(
         "users_truncate",
@@ -321,7 +336,7 @@ TRIGGERS: Final = (
     ),
     schema_defect(
         "nothing_is_fixed",
-        "The trigger that keeps a recording's key, owner and paid video is disabled.",
+        "The trigger that keeps a recording's key and paid video is disabled.",
         _ONE_CREDIT,
         Sql("alter table public.crm_recordings disable trigger crm_z_fixed"),
     ),

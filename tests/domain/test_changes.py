@@ -96,13 +96,78 @@ def test_keys_never_change(table: str, world: World) -> None:
     assert refused.value.column == key
 
 
-def test_an_owner_column_that_is_set_to_what_it_is_is_not_changed(world: World) -> None:
-    """By the service; a user may not name it at all, as with a privilege on columns."""
-    same = {"user_id": AMY, "email": AMYS}
-    assert world.service.update(table="crm_recordings", where={"user_id": AMY}, set=same).affected == 1
-    for name, value in same.items():
-        with pytest.raises(PermissionDenied, match="leave it out"):
-            world.by("amy").update(table="crm_recordings", set={name: value})
+OWNERS: list[dict[str, Any]] = [
+    {"user_id": AMY, "email": AMYS},
+    {"email": " AMY@Example.com"},
+    {"user_id": AMY, "email": AMYS, "transcription": "x"},
+]
+
+
+@pytest.mark.parametrize("same", OWNERS, ids=["both", "another spelling", "a whole row"])
+@pytest.mark.parametrize("by_service", [True, False])
+def test_an_owner_column_that_is_set_to_what_it_is_is_not_changed(
+    same: dict[str, Any], world: World, *, by_service: bool
+) -> None:
+    """By its user and by the service, in any spelling of the address: that is how a front end saves a whole row."""
+    before = world.one("crm_recordings", user_id=AMY)
+    session = world.service if by_service else world.by("amy")
+    assert session.update(table="crm_recordings", where={"user_id": AMY}, set=same).affected == 1
+    after = world.one("crm_recordings", user_id=AMY)
+    assert after == attrs.evolve(before, updated_at=world.clock.now, transcription=same.get("transcription"))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"user_id": BOB}, {"email": BOBS}, {"email": None}, {"user_id": AMY, "email": "x"}]
+)
+@pytest.mark.parametrize("active", [True, False])
+def test_a_user_never_gives_a_row_away(changes: dict[str, Any], world: World, *, active: bool) -> None:
+    """Permission, before all else that is wrong, also for a deactivated user; the message names table and column."""
+    if not active:
+        world.service.deactivate(AMYS)
+    column = list(changes)[-1]
+    with pytest.raises(PermissionDenied, match=f"^crm_recordings.{column} .* leave it out of the update") as refused:
+        world.by("amy").update(table="crm_recordings", set=changes | {"duration": -1, "status": None})
+    assert refused.value.signature == ("permission_denied", "crm_recordings", column, "immutable_owner")
+
+
+def test_a_deactivated_user_may_not_save_a_whole_row_either(world: World) -> None:
+    """Nothing of it would be another's: so it is the row policy that refuses."""
+    world.service.deactivate(AMYS)
+    with pytest.raises(RlsViolation):
+        world.by("amy").update(table="crm_recordings", set={"user_id": AMY, "email": AMYS})
+
+
+def test_the_service_gives_no_row_away_either(world: World) -> None:
+    """A bad value that counts as permission: before a missing one."""
+    for changes in ({"user_id": BOB}, {"user_id": None}, {"email": BOBS}):
+        with pytest.raises(CheckViolation) as refused:
+            world.service.update(table="crm_recordings", where={"user_id": AMY}, set={"status": None} | changes)
+        assert refused.value.safeguard == "immutable_owner"
+
+
+def test_rows_that_one_does_not_see_are_not_given_away(world: World) -> None:
+    """Nothing is touched, so nothing is refused, whatever is named."""
+    assert world.by("amy").update(table="crm_recordings", where={"user_id": BOB}, set={"user_id": AMY}).affected == 0
+    assert world.by("rita").update(table="crm_recordings", set={"user_id": BOB, "email": BOBS}).affected == 0
+
+
+def test_of_rows_that_are_refused_for_different_reasons_either_is_right(world: World) -> None:
+    """Which row is looked at first is not specified: the refusal names what the other rows would be refused with."""
+    for changes, as_right in (
+        ({"user_id": AMY, "status": None}, {"not_null_violation"}),
+        ({"user_id": AMY, "duration": 1}, set()),
+        ({"user_id": NO_ROW, "status": None}, set()),
+    ):
+        with pytest.raises(CheckViolation) as refused:
+            world.service.update(table="crm_recordings", set=changes)
+        assert refused.value.as_right == as_right
+
+
+def test_without_immutable_owner_an_address_is_stored_in_its_normal_form(make_world: MakeWorld) -> None:
+    """As when the row was created: one spelling is the key."""
+    world = make_world(HARDENED.without("immutable_owner"))
+    world.by("amy").update(table="crm_resumes", set={"email": " BOB@Example.com"})
+    assert world.one("crm_resumes", user_id=AMY).email == BOBS
 
 
 def test_in_the_seed_the_service_may_move_a_row(make_world: MakeWorld) -> None:
@@ -133,7 +198,7 @@ def test_in_the_seed_a_row_may_be_set_to_be_ones_own(make_world: MakeWorld) -> N
 FIXED: list[tuple[str, dict[str, Any], str]] = [
     ("crm_users", {"email": "new@example.com"}, "is the key and never changes: an e-mail change is not offered."),
     ("crm_resumes", {"id": NO_ROW}, "is the key and never changes; delete the row and create another."),
-    ("crm_resumes", {"user_id": BOB}, "says whose row it is and never changes."),
+    ("crm_resumes", {"user_id": BOB}, "says whose row it is and never changes: leave it out of the update."),
     (
         "crm_recordings",
         {"video_url": "/2.mp4"},

@@ -43,17 +43,14 @@ def _may(role: str, verb: Verb, table: Table[Any], rules: Rules) -> bool:
 
 
 def privileges(role: str, table: Table[Any], rules: Rules) -> str:
-    """Return what is granted to the role on the table: ``select, insert, update (a, b), delete``."""
-    granted = [_privilege(role, verb, table, rules) for verb in verbs(role, table, rules)]
+    """Return what is granted to the role on the table: ``select, insert, update, delete``.
+
+    Owner columns are not left out of ``update``: a front end saves whole rows, and a trigger refuses to change them.
+    """
+    granted = [verb.lower() for verb in verbs(role, table, rules)]
     if not rules.definer_safety and set(granted) > {"select"} and table is not IDEMPOTENCY_KEYS:
         granted += ("truncate", "references", "trigger")  # what default grants give away
     return ", ".join(granted)
-
-
-def _privilege(role: str, verb: Verb, table: Table[Any], rules: Rules) -> str:
-    if verb == "UPDATE" and role == USER and rules.immutable_owner:
-        return f"update ({', '.join(c.name for c in table.columns if not c.owner)})"
-    return verb.lower()
 
 
 def policies(table: Table[Any], rules: Rules) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,9 @@ def is_tolerated(line: LogLine, outcome: Any, expected: Any) -> bool:
     if not isinstance(expected, Refused) or isinstance(outcome, Failed):
         return False
     if isinstance(outcome, Refused):
-        return not same_refusal(outcome, expected) and tolerates("other_refusal")
+        if same_refusal(outcome, expected):
+            return False
+        return (_refuses_owner(line, outcome) and tolerates("owner_columns_named")) or tolerates("other_refusal")
     if isinstance(line.request, Read):
         return line.principal == ANON and not outcome and tolerates("anon_reads_nothing")
     if _touched_nothing(outcome) and tolerates("silent_refusal"):
@@ -45,7 +47,7 @@ def may_be_refused(line: LogLine, outcome: Any, expected: Callable[[], Any]) -> 
     """
     if isinstance(outcome, NotNullViolation) and _leaves_empty(line.request):
         name = "stricter_not_null"
-    elif isinstance(outcome, PermissionDenied | RlsViolation | CheckViolation) and _names_owner(line.request):
+    elif _refuses_owner(line, outcome):
         name = "owner_columns_named"
     else:
         return False
@@ -71,6 +73,11 @@ def _says_when(request: Any) -> bool:
 
 def _touched_nothing(outcome: Any) -> bool:
     return outcome is None or told(outcome, "affected") == 0 or told(outcome, "credited") is False
+
+
+def _refuses_owner(line: LogLine, outcome: Any) -> bool:
+    """Tell whether an outcome may be the refusal of an owner column that is named."""
+    return isinstance(outcome, PermissionDenied | RlsViolation | CheckViolation) and _names_owner(line.request)
 
 
 def _names_owner(request: Any) -> bool:

@@ -203,7 +203,12 @@ def told(answer: Any, name: str) -> Atom:
 
 
 def same_refusal(one: Refused, other: Refused) -> bool:
-    """Tell whether two refusals are of one kind; where one says 42501 alone, either kind of it will do."""
+    """Tell whether two refusals are of one kind.
+
+    Where one says 42501 alone, either kind of it will do; where the model says that another kind is as right, that one.
+    """
+    if one.code in other.as_right or other.code in one.as_right:
+        return True
     if isinstance(one, Forbidden) or isinstance(other, Forbidden):
         return all(isinstance(refused, PermissionDenied | RlsViolation) for refused in (one, other))
     return one.code == other.code

@@ -46,7 +46,7 @@ def test_a_file_takes_the_place_of_what_it_names(tmp_path: Path) -> None:
         sql="update stats set views = views + 1 where email = {email}"
     )
     assert operations.operations["record_payment"] == read_operations().operations["record_payment"]
-    assert [rule.message for rule in operations.refusals] == ["twice", None, None]
+    assert [rule.message for rule in operations.refusals] == ["twice", None, None, None]
 
 
 @pytest.mark.parametrize(

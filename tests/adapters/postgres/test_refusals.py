@@ -51,7 +51,20 @@ TABLE = "crm_recordings"
     [
         stored("anon", TABLE, "amy", of=("42501", "", "", "")),
         refusal("amy", "update digital_resume_by_crm set credits_remaining = 100", of=("42501", "", "", "")),
-        refusal("amy", "update crm_recordings set email = 'bob@x.test'", of=("42501", "", "", "")),
+        refusal(
+            "amy", "update crm_recordings set email = 'bob@x.test'", of=("42501", "immutable_owner", TABLE, "email")
+        ),
+        refusal(
+            "amy",
+            "update crm_recordings set user_id = gen_random_uuid(), status = null, duration = -1",
+            of=("42501", "immutable_owner", TABLE, "user_id"),
+        ),
+        refusal(
+            "dan",
+            "update crm_job_requests set user_id = null",
+            of=("42501", "immutable_owner", "crm_job_requests", "user_id"),
+        ),
+        refusal("dan", "update crm_job_requests set user_id = user_id", of=("42501", "", "", "")),
         refusal("amy", SYNC, address("amy"), user_id("amy"), of=("42501", "", "", "")),
         refusal("amy", "truncate crm_recordings", of=("42501", "", "", "")),
         stored("amy", TABLE, "bob", of=("42501", "", "", "")),
@@ -71,6 +84,12 @@ TABLE = "crm_recordings"
             address("bob"),
             user_id("bob"),
             of=("23514", "immutable_owner", TABLE, "email"),
+        ),
+        refusal(SERVICE, "update crm_recordings set user_id = null", of=("23514", "immutable_owner", TABLE, "user_id")),
+        refusal(
+            SERVICE,
+            "update profiles set user_id = gen_random_uuid()",
+            of=("23514", "immutable_owner", "profiles", "user_id"),
         ),
         refusal("amy", "update crm_recordings set id = gen_random_uuid()", of=("23514", "key", TABLE, "id")),
         refusal(SERVICE, PAY, user_id("amy"), "0.01", "1", of=("23514", "exact_price", "payments", "amount")),
@@ -131,7 +150,27 @@ def test_what_one_may_not_see_is_not_touched(database: Database) -> None:
     with database.asking("bob") as connection:
         where = [user_id("amy")]
         assert connection.execute("update crm_recordings set status = 'failed' where user_id = %s", where).rowcount == 0
+        assert (
+            connection.execute("update crm_recordings set user_id = auth.uid() where user_id = %s", where).rowcount == 0
+        )
         assert connection.execute("delete from crm_recordings where user_id = %s", where).rowcount == 0
+
+
+@pytest.mark.parametrize("who", ["amy", SERVICE])
+def test_a_whole_row_may_be_saved(database: Database, who: str) -> None:
+    """By UPDATE and by upsert, with the owner columns as they are, in another spelling of the address too."""
+    database.ask("amy", *insert("crm_job_requests", "amy", id=label_uuid("job-2")))
+    before = database.state()["crm_job_requests"]
+    whole = {"email": address("amy").upper(), "user_id": user_id("amy"), "job_title": "x"}
+    with database.asking(who) as connection:
+        text = "update crm_job_requests set email = %s, user_id = %s, job_title = %s where id = %s"
+        assert connection.execute(text, [*whole.values(), label_uuid("job-2")]).rowcount == 1
+        text, *given = insert("crm_job_requests", "amy", id=label_uuid("job-2"), **whole)
+        changes = ", ".join(f"{name} = excluded.{name}" for name in whole)
+        assert connection.execute(f"{text} on conflict (id) do update set {changes}", given).rowcount == 1
+    owners = "select id, email, user_id from crm_job_requests order by id"
+    assert database.sql(owners) == sorted(row[:3] for row in before)
+    database.ask("amy", "delete from crm_job_requests where id = %s", label_uuid("job-2"))
 
 
 def test_a_row_that_was_there_already_is_not_charged(database: Database) -> None:

@@ -11,7 +11,16 @@ from typing import Any
 import attrs
 import pytest
 
-from crm_domain import SERVICE, CrmUserWithStats, PermissionDenied, Principal, RlsViolation, UniqueViolation
+from crm_domain import (
+    SERVICE,
+    CheckViolation,
+    CrmUserWithStats,
+    NotNullViolation,
+    PermissionDenied,
+    Principal,
+    RlsViolation,
+    UniqueViolation,
+)
 from crm_domain.errors import REFUSALS, Forbidden, refusal
 from crm_domain.queries import DashboardData
 from crm_domain.rows import CRM_DASHBOARD_STATS, CRM_RESUMES, PAYMENTS, PROFILES, Profile
@@ -197,3 +206,11 @@ def test_what_an_answer_tells() -> None:
     assert told(DASHBOARD, "total_applications") == 1
     assert told(None, "id") is None
     assert told({}, "id") is None
+
+
+def test_a_refusal_that_is_as_right_is_the_same() -> None:
+    """Of rows that are refused for different reasons, any may be looked at first."""
+    expected = CheckViolation("", as_right=frozenset({"not_null_violation"}))
+    for refused, same in ((CheckViolation(""), True), (NotNullViolation(""), True), (UniqueViolation(""), False)):
+        assert same_refusal(refused, expected) is same
+        assert same_refusal(expected, refused) is same

@@ -25,7 +25,8 @@ drop function if exists public.{{ declared.prefix(t) }}_deletable();
 drop function if exists public.{{ declared.prefix(t) }}_reference();
 --@ endfor
 --@ for function in (
-     "crm_refuse_address(text)", "crm_caller()", "crm_is_active()", "crm_refuse_pair()", "crm_refuse_population()", "crm_count_events()", "crm_updated_at_now()",
+     "crm_refuse_address(text)", "crm_caller()", "crm_is_active()", "crm_refuse_pair()", "crm_refuse_population()", "crm_refuse_owner_change()",
+     "crm_count_events()", "crm_updated_at_now()",
      "crm_updated_at_given()", "crm_regular_recording_status()", "crm_recording_status()", "crm_refuse_unpaid()",
      "crm_charge_regular()", "crm_charge()", "crm_lone_mirror()", "crm_credit_sync()", "crm_adjust_balance()",
      "crm_credit_grant()", "crm_grant(uuid, text, bigint, text, uuid)",

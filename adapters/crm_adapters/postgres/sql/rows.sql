@@ -17,13 +17,12 @@ raise exception using errcode = '23514', message = '{{ t }}.{{ column }} {{ reas
 {%- set media = recording and rules.paid_media_immutable -%}
 {%- set refunds = recording and rules.credit_policy.refund_failed_recordings -%}
 {%- set owners = declared.owner_columns(t) if rules.immutable_owner else [] -%}
-{%- set fixed = ([t.key] + owners) | unique | list -%}
 {% if written %}
 
 -- {{ name }}
 {% if rules.one_email and "email" in t.by_name %}
 -- Printable ASCII without capitals and spaces is its own normal form.
-create or replace trigger crm_c_normal_email before insert on {{ on }}
+create or replace trigger crm_c_normal_email before insert or update of email on {{ on }}
   for each row when (new.email collate "C" !~ '^[!-@[-~]+$') execute function public.crm_normalise_email();
 {% endif %}
 {% if "updated_at" in t.by_name %}
@@ -32,6 +31,11 @@ create or replace trigger crm_a_updated_at_given before update of updated_at on 
 create or replace trigger crm_b_updated_at_now before update on {{ on }}
   for each row execute function public.crm_updated_at_now();
 {% endif %}
+{% for column in owners %}
+create or replace trigger crm_d_owner_{{ column }} before update on {{ on }}
+  for each row when (old.{{ column }} is distinct from new.{{ column }})
+  execute function public.crm_refuse_owner_change('{{ column }}');
+{% endfor %}
 
 -- What is fixed, once nothing comes first that a policy or a missing value is refused for.
 create or replace function public.{{ prefix }}_fixed() returns trigger
@@ -46,11 +50,9 @@ begin
   if {% for column in declared.required(t, rules) %}new.{{ column }} is null{{ " or " if not loop.last }}{% endfor %} then
     return new;
   end if;
-{% for column in fixed %}
-  if new.{{ column }} is distinct from old.{{ column }} then
-    {{ refuse_fixed(name, column, "is the key and never changes" if column == t.key else "says whose row it is and never changes", "key" if column == t.key else "immutable_owner") }}
+  if new.{{ t.key }} is distinct from old.{{ t.key }} then
+    {{ refuse_fixed(name, t.key, "is the key and never changes", "key") }}
   end if;
-{% endfor %}
 {% if media %}
   if new.video_url is distinct from old.video_url and (
     select c.completed_at is not null from {{ public }}credit_consumptions c
@@ -75,7 +77,7 @@ $$;
 {{ m.callable_by(prefix ~ "_fixed()", "", rules) }}
 create or replace trigger crm_z_fixed before update on {{ on }}
   for each row when (
-{% for column in fixed + (["video_url"] if media else []) + (["status"] if refunds else []) %}
+{% for column in [t.key] + (["video_url"] if media else []) + (["status"] if refunds else []) %}
     {{ "or " if not loop.first }}old.{{ column }} is distinct from new.{{ column }}
 {% endfor %}
   ) execute function public.{{ prefix }}_fixed();

@@ -38,6 +38,23 @@ begin
 end
 $$;
 {{ m.callable_by("crm_count_events()", "", rules) }}
+--@ if rules.immutable_owner
+
+-- A row stays its owner's, no matter who changes it. This is said before anything else is, as a missing privilege would
+-- be, and names the rule. Owner columns that keep their values may be named, as in a whole row that a front end saves.
+create or replace function public.crm_refuse_owner_change() returns trigger
+language plpgsql{{ pinned }}
+as $$
+begin
+  raise exception using
+    errcode = case when pg_catalog.row_security_active(tg_relid) then '42501' else '23514' end,
+    message = pg_catalog.format('%s.%s says whose row it is and never changes', tg_table_name, tg_argv[0]),
+    table = tg_table_name, column = tg_argv[0], constraint = 'immutable_owner',
+    hint = 'Leave it out of the update, or as it is.';
+end
+$$;
+{{ m.callable_by("crm_refuse_owner_change()", "", rules) }}
+--@ endif
 --@ if rules.separate_populations
 
 -- "Comparison": a CRM user's rows go to the crm_ tables alone, whoever stores them. Users are refused by the policy.
