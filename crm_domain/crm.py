@@ -200,7 +200,10 @@ class Crm:
                 self._outbox.publish()
             except BaseException:
                 self._batch = _OVER
-                self._roll_back()
+                try:
+                    self._roll_back()
+                finally:
+                    self._admit()
                 raise
         self._deliver()
 
@@ -295,7 +298,10 @@ class Crm:
                 self._view = View(self._store.tables, self.rules, self._new_id)
             except BaseException:
                 self._batch = _OVER
-                self._roll_back()
+                try:
+                    self._roll_back()
+                finally:
+                    self._admit()
                 raise
 
     def as_of(self, *, position: int | None = None, at: datetime | None = None) -> Crm:
@@ -384,7 +390,10 @@ class Crm:
         except BaseException as error:
             if alone:
                 self._batch = _OVER
-                self._roll_back()
+                try:
+                    self._roll_back()
+                finally:
+                    self._admit()
             elif not isinstance(error, Refused):
                 self._torn = True
             raise

@@ -62,8 +62,9 @@ class Interruption:
 
     def __call__(self, frame: FrameType | None, event: str, _: object) -> None:
         assert frame is not None
-        is_yield = event == "return" and frame.f_code.co_flags & inspect.CO_GENERATOR  # no call returns there
-        if event != "c_call" and not is_yield and (self._is_inside(frame) or self._is_inside(frame.f_back)):
+        # At a yield no call returns, and where an exception is thrown into a generator, no function is entered.
+        is_generator = event in {"call", "return"} and frame.f_code.co_flags & inspect.CO_GENERATOR
+        if event != "c_call" and not is_generator and (self._is_inside(frame) or self._is_inside(frame.f_back)):
             self.passed += 1
             if self.passed in self.numbers:
                 raise KeyboardInterrupt

@@ -17,6 +17,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 from sqlite_utils import Database
 
+from crm_domain.tasks import Holder
+
 from .errors import StoreBusy, StoreError
 from .filling import Filling
 from .locking import FileLock, has_wal_reset_bug
@@ -52,6 +54,7 @@ class Connection:
         database: The file, for `sqlite_utils`.
         lock: Held by the thread that is in a transaction.
         active: Whether a transaction is going on.
+        over: Whether the transaction is to be undone before another begins: an interrupt may cut that short.
         caches: What forgets everything when somebody else has written.
         waiting: What writes those changes that are in memory alone, in the order of their coming.
         filling: What is spared while the present transaction fills tables.
@@ -61,10 +64,13 @@ class Connection:
         self.path = path
         self.lock = RLock()
         self.active = False
+        self.over = False
         self.caches: list[Callable[[], None]] = []
         self.waiting: dict[Callable[[], None], None] = {}
         self.filling = Filling(self.rows)
         self._owner: int | None = None
+        self._holder: Holder | None = None
+        self._spoiled: str | None = None
         self._turns = FileLock(path, busy_timeout_seconds)
         self._broken: str | None = None
         self._pid = os.getpid()
@@ -95,6 +101,7 @@ class Connection:
         Raises:
             StoreError: SQLite could not.
         """
+        self._refuse_spoiled()
         try:
             return self._statement(sql, parameters)
         except (sqlite3.Error, UnicodeDecodeError) as error:
@@ -106,12 +113,16 @@ class Connection:
         Raises:
             StoreError: SQLite could not.
         """
+        self._refuse_spoiled()
         try:
             self._statements(sql, parameters)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._failed(error) from error
-        except (OverflowError, UnicodeEncodeError) as error:
-            raise StoreError(self.path, f"cannot hold a value, so nothing of this was kept: {error}") from error
+        except BaseException as error:  # some rows were written, and others were not
+            self._spoiled = f"writing was interrupted by {type(error).__name__}, so nothing of this is kept"
+            if isinstance(error, OverflowError | UnicodeEncodeError):
+                raise StoreError(self.path, f"cannot hold a value, so nothing of this was kept: {error}") from error
+            raise
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """Return all rows of an answer.
@@ -142,29 +153,35 @@ class Connection:
         Raises:
             StoreBusy: Another process wrote for longer than the timeout.
             StoreError: The file is gone, or this connection may not be used.
-            RuntimeError: This thread is in the middle of a read.
+            BatchOfAnotherTask: Another task of this thread is in a transaction.
+            RuntimeError: This task is in the middle of a transaction.
         """
-        if self._owner == get_ident():  # an interrupt kept the last rollback from its end
-            self.forget()
-            self.rollback()
-        self.lock.acquire()
-        self._owner = get_ident()
+        self.refuse_nested()
+        me = get_ident()
         try:
-            if self.active:
-                raise RuntimeError("begin: not in the middle of a read")  # noqa: TRY301
+            self.lock.acquire()
+            self._owner = me
             self._refuse_use()
             self._turns.acquire()
             self._refuse_moved()  # with the lock in hand: it may have been replaced while we waited
+            self._end_reading()
+            self._holder = Holder()
             self.active = True
             self.execute("BEGIN IMMEDIATE")
             self._changes_before = self._raw.total_changes
             self.look()
         except BaseException:
-            self.rollback()
+            if self._owner == me:
+                self.over = True
+                self.rollback()
+            else:
+                with suppress(RuntimeError):  # it was interrupted before it had the lock, or just after
+                    self.lock.release()
             raise
 
     def commit(self) -> None:
         """Write what waits, and keep what was written since `begin`; return when it is durable."""
+        self._refuse_spoiled()
         for flush in tuple(self.waiting):
             flush()
         self.waiting.clear()
@@ -177,6 +194,7 @@ class Connection:
         if self._owner != get_ident():
             return
         try:
+            self._spoiled = None
             # After some errors, such as a full disk, SQLite has rolled back by itself.
             if self.active and self._raw.in_transaction:
                 self.execute("ROLLBACK")
@@ -185,36 +203,58 @@ class Connection:
         finally:
             self._end()
 
+    def finish(self) -> None:
+        """Bring an undoing of this thread to its end that an interrupt cut short; nothing happens if there is none."""
+        if self.over and self._owner == get_ident():
+            self.forget()
+            self.rollback()
+
+    def refuse_nested(self) -> None:
+        """Refuse to begin in the middle of a transaction of this thread, which is not touched.
+
+        Raises:
+            BatchOfAnotherTask: Another task of this thread is in a transaction.
+            RuntimeError: This task is in the middle of a transaction.
+        """
+        self.refuse_other_tasks()
+        self.finish()
+        if self._holder is not None and self._holder.is_of_this_thread:
+            raise RuntimeError("begin: not in the middle of a read or of another transaction")
+
     def _end(self) -> None:
-        self.active = False
         self.filling.end()
         self._turns.release()
-        self._owner = None
-        self.lock.release()
+        self.active = self.over = False
+        self._owner = self._holder = None
+        self.lock.release()  # no signal is looked for between these statements
 
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Have all reads of the block see one state, whatever other processes write meanwhile."""
+        self.refuse_other_tasks()
         with self.lock:
             if self.active:
                 yield
                 return
             self._refuse_use()
             self._refuse_moved()
+            self._end_reading()
             try:
+                self._holder = Holder()
                 self.active = True
                 self.execute("BEGIN")
                 self.look()
                 yield
             finally:
                 self.active = False
-                if self._raw.in_transaction:
-                    self.execute("ROLLBACK")
+                self._holder = None
+                self._end_reading()
 
     def look(self) -> None:
         """Forget what is in memory if somebody else has written; each read outside of a transaction asks."""
         if not self.active:
             self._refuse_use()
+            self._end_reading()
         seen = self.value("PRAGMA data_version")
         if seen != self._seen:
             self.forget()
@@ -225,6 +265,21 @@ class Connection:
         self.waiting.clear()
         for forget in self.caches:
             forget()
+
+    def refuse_other_tasks(self) -> None:
+        """Let nothing of another task of this thread into a transaction; other threads wait at the lock.
+
+        Raises:
+            BatchOfAnotherTask: Another task of this thread is in a transaction.
+        """
+        holder = self._holder
+        if holder is not None:
+            holder.refuse_other_tasks(f"{self.path}: a batch or a read of this store")
+
+    def _end_reading(self) -> None:
+        """End a transaction that only reads, also one whose end an interrupt cut short."""
+        if self._raw.in_transaction:
+            self.execute("ROLLBACK")
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -265,6 +320,11 @@ class Connection:
         if self._broken is not None:
             raise StoreError(self.path, self._broken)
 
+    def _refuse_spoiled(self) -> None:
+        """Refuse to write a part of what is to be kept as a whole."""
+        if self._spoiled is not None:
+            raise StoreError(self.path, self._spoiled)
+
     def _refuse_moved(self) -> None:
         if _identity(self.path) != self._identity:
             self._broken = "the file was moved, deleted or replaced while it was open: open it anew"
@@ -274,6 +334,10 @@ class Connection:
         """Return what to raise for an error of SQLite, and refuse to go on where that is not safe."""
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         primary = code & 0xFF
+        if (
+            self.active and self._owner is not None and not self._raw.in_transaction
+        ):  # SQLite has given it up, and would keep each statement alone
+            self._spoiled = f"the transaction was undone at an error, so nothing of it is kept ({error})"
         if primary == sqlite3.SQLITE_BUSY:
             return StoreBusy(self.path, f"{_PASSING[primary]} ({error})")
         if primary in _PASSING and code != sqlite3.SQLITE_READONLY_DBMOVED:

@@ -82,8 +82,8 @@ class Filling:
         """Leave out the indexes of a table that are not unique, unless some were needed before."""
         try:
             for name, sql in () if self._needed else self._rows(_SECONDARY, (table.strip('"'),)):
+                self._spared[name] = sql.replace("INDEX", "INDEX IF NOT EXISTS", 1)  # first: it is not to be lost
                 self._rows(f'DROP INDEX "{name}"')
-                self._spared[name] = sql
         except StoreError as error:
             if getattr(error.__cause__, "sqlite_errorcode", None) != sqlite3.SQLITE_LOCKED:
                 raise
@@ -98,8 +98,9 @@ class Filling:
     def make(self) -> None:
         """Make the indexes that were left out."""
         while self._spared:
-            _, sql = self._spared.popitem()
-            self._rows(sql)
+            name = next(reversed(self._spared))
+            self._rows(self._spared[name])
+            del self._spared[name]
 
     def end(self) -> None:
         """Forget it all, with the transaction."""

@@ -58,7 +58,10 @@ class SqliteJournal:
 
     def entries(self, *, after: int = 0, upto: int | None = None) -> Iterator[JournalEntry]:
         """Yield the entries at positions above *after*, up to and with *upto*."""
-        last = len(self) if upto is None else upto
+        last = len(self) if upto is None else min(upto, len(self))
+        return self._from(after, last)
+
+    def _from(self, after: int, last: int) -> Iterator[JournalEntry]:
         while page := self._read(_PAGE, (after, last)):
             after = page[-1][0]
             for stored in page:

@@ -96,18 +96,23 @@ class SqliteStore:
 
     @property
     def database(self) -> Database:
-        """The file as `sqlite_utils` sees it: to read; what is written here the journal knows nothing of."""
-        return self._open.connection.database
+        """The file as `sqlite_utils` sees it: to read; what is written here the journal knows nothing of.
+
+        Raises:
+            BatchOfAnotherTask: Another task of this thread is in a batch or a read; the same holds for
+                `tables`, `journal`, `labels`, `keep_labels` and `reading`.
+        """
+        return self._mine.connection.database
 
     @property
     def tables(self) -> Tables:
         """The tables."""
-        return self._open.tables
+        return self._mine.tables
 
     @property
     def journal(self) -> SqliteJournal:
         """The journal that the tables are made from."""
-        return self._open.journal
+        return self._mine.journal
 
     def begin(self, *, many: bool) -> None:  # noqa: ARG002 - one or many commands, a transaction is the same
         """Start a transaction that writes.
@@ -160,15 +165,27 @@ class SqliteStore:
 
         Raises:
             StoreError: They cannot be written; none of them is kept.
+            RuntimeError: A batch is going on; it is not touched.
         """
         connection = self._open.connection
-        connection.begin()
+        connection.refuse_nested()
         try:
+            connection.begin()
             connection.executemany("INSERT OR REPLACE INTO labels VALUES (?, ?)", labels.items())
             connection.commit()
         except BaseException:
-            connection.rollback()
+            connection.over = True
+            try:
+                connection.rollback()
+            finally:
+                connection.finish()
             raise
+
+    @property
+    def _mine(self) -> _Opened:
+        state = self._open
+        state.connection.refuse_other_tasks()
+        return state
 
     @property
     def _open(self) -> _Opened:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import pytest
@@ -15,7 +19,8 @@ from crm_adapters.sqlite import SqliteStore, StoreError, migrations, opening
 from crm_adapters.sqlite.connection import Connection
 from crm_adapters.sqlite.locking import FileLock
 from crm_adapters.sqlite.schema import VERSION, create_indexes
-from crm_domain import HARDENED, TABLES, Crm
+from crm_domain import HARDENED, TABLES, BatchOfAnotherTask, Crm
+from crm_domain.laws import check_all
 from crm_domain.schema import Index
 
 
@@ -24,15 +29,243 @@ def connection_of(store: SqliteStore) -> Connection:
     return store._open.connection
 
 
-def test_a_transaction_that_was_cut_off_is_undone_by_the_next_one(crm: Crm, store: SqliteStore) -> None:
-    """An interrupt may keep even a rollback from its end."""
-    store.begin(many=False)
-    crm.tables.auth_users.insert(("id", "left@example.com", crm._now()))
-    store.begin(many=False)
-    assert len(crm.tables.auth_users) == 0
-    store.rollback(torn=False)
+def test_an_undoing_that_was_cut_off_is_made_good_by_the_next_command(
+    crm: Crm, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt may keep even a rollback from its end; nothing of what it was to undo is seen or kept."""
+    rollback = store.rollback
+
+    def cut_off() -> None:
+        interrupts = iter([KeyboardInterrupt, KeyboardInterrupt])
+
+        def interrupted(*, torn: bool) -> None:
+            for interrupt in interrupts:
+                raise interrupt
+            rollback(torn=torn)
+
+        with crm.batch():
+            crm.as_service().sync_crm_user(email="left@example.com")
+            monkeypatch.setattr(store, "rollback", interrupted)
+            raise ValueError
+
+    uses: list[Callable[[], object]] = [
+        lambda: crm.as_service().sync_crm_user(email="amy@example.com"),
+        lambda: len(crm.journal),
+        crm.rebuild,
+    ]
+    for use in uses:
+        with pytest.raises(KeyboardInterrupt):
+            cut_off()
+        use()
+        assert [row.email for row in crm.tables.auth_users] == ["amy@example.com"]
+    assert check_all(crm) == []
+
+
+def test_a_transaction_within_a_transaction_is_refused(crm: Crm, store: SqliteStore) -> None:
+    """And leaves the first as it is: one that is kept, and one that is undone."""
+    with crm.batch():
+        crm.as_service().sync_crm_user(email="amy@example.com")
+        begins: list[Callable[[], None]] = [
+            lambda: store.begin(many=False),
+            lambda: store.keep_labels({"1": "one"}),
+        ]
+        for begin in begins:
+            with pytest.raises(RuntimeError, match="not in the middle of a read or of another transaction"):
+                begin()
+    with suppress(ValueError), crm.batch():
+        crm.as_service().sync_crm_user(email="bob@example.com")
+        with pytest.raises(RuntimeError, match="not in the middle of a read or of another transaction"):
+            store.keep_labels({"2": "two"})
+        raise ValueError
+    assert [row.email for row in crm.tables.auth_users] == ["amy@example.com"]
+    assert store.labels() == {}
+    store.keep_labels({"3": "three"})
+    assert store.labels() == {"3": "three"}
+
+
+def test_labels_whose_undoing_was_cut_off_are_not_kept(
+    crm: Crm, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next transaction undoes them first."""
+    connection = connection_of(store)
+
+    interrupts = iter([KeyboardInterrupt, KeyboardInterrupt])
+    rollback = connection.rollback
+
+    def interrupted() -> None:
+        for interrupt in interrupts:
+            raise interrupt
+        rollback()
+
+    monkeypatch.setattr(connection, "rollback", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.keep_labels({"1": "one", "2": None})  # type: ignore[dict-item]
     crm.as_service().sync_crm_user(email="amy@example.com")
-    assert crm.as_service().count("auth.users") == 1
+    assert store.labels() == {}
+    assert len(crm.tables.auth_users) == 1
+
+
+def test_an_interrupt_at_the_lock_leaves_it_to_others(
+    crm: Crm, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it comes before the lock was taken, or just after."""
+    connection = connection_of(store)
+
+    class Lock:
+        def __init__(self, *, takes: bool) -> None:
+            self.takes = takes
+            self.release = connection.lock.release
+
+        def acquire(self) -> None:
+            if self.takes:
+                lock.acquire()
+            raise KeyboardInterrupt
+
+    lock = connection.lock
+    for takes in (True, False):
+        with monkeypatch.context() as patched:
+            patched.setattr(connection, "lock", Lock(takes=takes))
+            with pytest.raises(KeyboardInterrupt):
+                connection.begin()
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(lambda: len(crm.journal)).result(timeout=10) == 0
+
+
+def test_a_read_whose_end_was_cut_off_is_ended_by_the_next(
+    crm: Crm, store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would go on to show the state of then."""
+    connection = connection_of(store)
+    execute = connection.execute
+
+    def interrupted(sql: str, *rest: Any) -> Any:
+        if sql == "ROLLBACK":
+            raise KeyboardInterrupt
+        return execute(sql, *rest)
+
+    uses: list[Callable[[], object]] = [
+        lambda: crm.as_service().count("auth.users"),
+        lambda: len(crm.journal),
+        lambda: crm.as_service().sync_crm_user(email="last@example.com"),
+    ]
+    with SqliteStore(path) as other:
+        writer = Crm(other)
+        for number, use in enumerate(uses):
+            with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
+                patched.setattr(connection, "execute", interrupted)
+                crm.as_service().count("auth.users")
+            writer.as_service().sync_crm_user(email=f"{number}@example.com")
+            use()
+            assert len(crm.tables.auth_users) == len(writer.tables.auth_users), number
+
+
+@pytest.mark.parametrize("seen_by", ["a read", "the commit"])
+def test_nothing_is_kept_of_a_batch_that_sqlite_gave_up(
+    seen_by: str, crm: Crm, store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After some errors it undoes the transaction by itself: each later statement would be kept alone."""
+    amy = crm.as_user(crm.as_service().sync_crm_user(email="amy@example.com").user_id or "")
+    connection = connection_of(store)
+
+    def full(*_: object) -> None:
+        monkeypatch.undo()
+        connection.database.conn.execute("ROLLBACK")
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    def fill() -> None:
+        with crm.batch():
+            amy.create_job_request()
+            monkeypatch.setattr(connection, "_statements", full)
+            if seen_by == "a read":
+                with pytest.raises(StoreError, match="the disk is full"):
+                    amy.count("crm_job_requests")
+                with pytest.raises(StoreError, match="undone at an error, so nothing of it is kept"):
+                    amy.count("crm_job_requests")
+                with suppress(StoreError):
+                    amy.create_job_request()
+
+    before = len(crm.journal)
+    with pytest.raises((StoreError, RuntimeError)):
+        fill()
+    assert len(crm.journal) == before
+    amy.create_job_request()
+    assert check_all(crm) == []
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT count(*) FROM crm_job_requests").fetchone() == (1,)
+
+
+def test_a_value_that_no_codec_takes_spoils_its_batch(crm: Crm, store: SqliteStore) -> None:
+    """Half of its rows may be written when it shows itself."""
+    amy = crm.as_user(crm.as_service().sync_crm_user(email="amy@example.com").user_id or "")
+
+    def fail(rows: Iterator[object]) -> Iterator[Any]:
+        yield from itertools.islice(rows, 1)
+        raise TypeError("not a text")
+
+    connection = connection_of(store)
+    write = connection.executemany
+
+    def spoil() -> None:
+        with crm.batch():
+            amy.create_job_request()
+            amy.create_job_request()
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(connection, "executemany", lambda sql, rows: write(sql, fail(iter(rows))))
+                with pytest.raises(TypeError):
+                    amy.count("crm_job_requests")
+
+    with pytest.raises(StoreError, match="writing was interrupted by TypeError"):
+        spoil()
+    assert amy.count("crm_job_requests") == 0
+    assert amy.create_job_request().id is not None
+
+
+TASKS: Final[dict[str, Callable[[SqliteStore], object]]] = {
+    "the file": lambda store: store.database,
+    "the tables": lambda store: store.tables,
+    "the journal": lambda store: store.journal,
+    "the labels": lambda store: store.labels(),
+    "labels to keep": lambda store: store.keep_labels({"1": "one"}),
+    "a transaction": lambda store: store.begin(many=False),
+    "a read": lambda store: store.reading().__enter__(),
+}
+
+
+@pytest.mark.parametrize("of", ["a batch", "a read"])
+@pytest.mark.parametrize("use", TASKS.values(), ids=TASKS)
+def test_another_task_does_not_get_into_a_transaction(
+    use: Callable[[SqliteStore], object], of: str, crm: Crm, store: SqliteStore
+) -> None:
+    """Of a batch across an await, nor of a read: it would see what is undone later, or end it."""
+
+    async def other() -> None:
+        use(store)
+
+    async def main() -> None:
+        with crm.batch() if of == "a batch" else store.reading():
+            if of == "a batch":
+                crm.as_service().sync_crm_user(email="amy@example.com")
+            with pytest.raises(BatchOfAnotherTask, match="a batch or a read of this store is open in another task"):
+                await asyncio.create_task(other())
+            assert store.labels() == {}
+            raise ValueError
+
+    with pytest.raises(ValueError, match=r"^$"):
+        asyncio.run(main())
+    assert len(crm.tables.auth_users) == 0
+
+
+def test_an_iterator_over_the_journal_from_before_a_batch_ends_where_it_ended(crm: Crm, store: SqliteStore) -> None:
+    """Though no page of it was read: what a batch does may yet be undone."""
+    crm.as_service().sync_crm_user(email="amy@example.com")
+    length = len(crm.journal)
+    iterators = [store.journal.entries(), store.journal.entries(upto=100)]
+    with crm.batch():
+        crm.as_service().sync_crm_user(email="bob@example.com")
+        assert [len(list(entries)) for entries in iterators] == [length, length]
+    assert len(list(store.journal.entries(upto=100))) == 2 * length
 
 
 def test_a_rollback_without_a_transaction_does_nothing(crm: Crm, store: SqliteStore) -> None:
