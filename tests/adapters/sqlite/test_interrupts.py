@@ -57,7 +57,7 @@ def undone(crm: Crm, _: SqliteStore) -> None:
 def batch(crm: Crm, _: SqliteStore) -> None:
     with crm.batch():
         crm.as_user(AMY).create_job_request()
-        crm.as_user(AMY).recordings()
+        crm.as_user(AMY).count("crm_resumes")
         crm.as_service().record_payment(user_id=AMY, amount="12.99", ref=f"{len(crm.journal)}")
         crm.as_user(AMY).create_recording()
 
@@ -83,7 +83,7 @@ def test_an_interrupt_leaves_no_lock_and_no_half(
     start = len(crm.journal)
     heard: list[JournalEntry] = []
     crm.subscribe(heard.append)
-    for number in count(1):
+    for number in count(1, step=1 + events):  # what makes more events is longer, and grows with each
         before = len(crm.journal)
         with suppress(KeyboardInterrupt), Interruption({number}, (INSIDE, FILES)) as interruption:
             scene(crm, store)
