@@ -41,6 +41,7 @@ from .rows import (
 )
 from .schema import DEFAULT, ColumnType, Json, Table, utc
 from .sources import label_uuid
+from .wording import cut
 
 Request: TypeAlias = c.Command | Read
 """Everything that a line may ask for."""
@@ -138,7 +139,7 @@ def id_named(text: str) -> str:
     try:
         return label_uuid(text)
     except UnicodeEncodeError:
-        raise ValueError(f"{text!a} holds half of a surrogate pair and so stands for no id") from None
+        raise ValueError(f"{cut(ascii(text))} holds half of a surrogate pair and so stands for no id") from None
 
 
 def principal_named(text: str) -> Principal:

@@ -28,6 +28,7 @@ from . import rows
 from .ids import UserId, is_canonical_uuid, known_user_id, row_id
 from .rows import table_named
 from .schema import DEFAULT, INT64_MAX, PYTHON_TYPES, Atom, Column, ColumnType, Default, Fault, Json, Table, Values
+from .wording import quoted
 
 AnyId: TypeAlias = str | uuid.UUID
 """A UUID in any spelling, or as `uuid.UUID`."""
@@ -356,7 +357,7 @@ def _amount(value: object) -> Decimal | None:
     try:
         return Decimal(value)
     except InvalidOperation:
-        raise ValueError(f"amount: {value!r} is not a decimal number") from None
+        raise ValueError(f"amount: {quoted(value)} is not a decimal number") from None
 
 
 def _payment_id(value: AnyId | None | Default) -> str | None | Default:

@@ -35,6 +35,7 @@ from .schema import json_text, utc
 from .session import Session
 from .sources import random_ids, system_clock
 from .tasks import Holder
+from .wording import quoted
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -420,7 +421,7 @@ class Crm:
             if refusal.precedence < Conflict.precedence:
                 raise
         raise Conflict(
-            f"The idempotency key {key!r} was used for another command: choose a new key for a new command.",
+            f"The idempotency key {quoted(key)} was used for another command: choose a new key for a new command.",
             section="Recording Creation Flow",
         )
 

@@ -15,6 +15,7 @@ from .ports import IdSource, Tables
 from .rows import CRM_USERS
 from .rules import Rules
 from .schema import Fault, Table
+from .wording import quoted
 
 
 @frozen
@@ -93,7 +94,7 @@ def address(view: View, given: str | None) -> Email:
     fault = email_fault(key) if view.rules.one_email else None
     if fault is not None and key not in view.tables.crm_users:
         raise InvalidEmail(
-            f"{given!r} is not an e-mail address: {fault}.",
+            f"{quoted(given)} is not an e-mail address: {fault}.",
             table=CRM_USERS.name,
             column="email",
             safeguard="one_email",

@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from .wording import quoted
+
 __all__ = [
     "REFUSALS",
     "CheckViolation",
@@ -183,5 +185,5 @@ def refusal(code: str, message: str = "") -> Refused:
     kinds = [kind for kind in REFUSALS.values() if kind.sqlstate == code]
     if not kinds:
         known = ", ".join((*REFUSALS, *sorted({str(k.sqlstate) for k in REFUSALS.values() if k.sqlstate})))
-        raise ValueError(f"code: {code!r} is no kind of refusal; there are {known}")
+        raise ValueError(f"code: {quoted(code)} is no kind of refusal; there are {known}")
     return kinds[0](message) if len(kinds) == 1 else Forbidden(message)

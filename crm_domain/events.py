@@ -16,6 +16,7 @@ from attrs import define
 from . import rows
 from .ids import Email, UserId
 from .schema import Atom, Table, Values
+from .wording import quoted
 
 
 @define(weakref_slot=False)
@@ -293,7 +294,7 @@ def from_data(type_name: str, data: Mapping[str, Any]) -> Event:
     """
     kind = EVENT_TYPES.get(type_name)
     if kind is None:
-        raise ValueError(f"event: there is no type {type_name!r}; it may come from a newer version")
+        raise ValueError(f"event: there is no type {quoted(type_name)}; it may come from a newer version")
     try:
         if issubclass(kind, RowStored):
             names = kind.table.by_name

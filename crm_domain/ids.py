@@ -16,6 +16,7 @@ from typing import Final, NewType
 from attrs import converters, field, frozen, validators
 
 from .characters import is_known
+from .wording import quoted
 
 UserId = NewType("UserId", str)
 """The id of a person: ``auth.users.id``, canonical UUID text."""
@@ -67,7 +68,7 @@ def uuid_text(value: object, field_name: str) -> str:
             return str(uuid.UUID(value))
     except ValueError:
         pass
-    raise ValueError(f"{field_name}: {value!r} is not a UUID")
+    raise ValueError(f"{field_name}: {quoted(value)} is not a UUID")
 
 
 _cached_uuid_text = lru_cache(maxsize=65_536)(uuid_text)

@@ -17,6 +17,7 @@ from .ids import Principal, RowId
 from .isolation import refuse_operation
 from .rows import PAYMENTS
 from .schema import DEFAULT
+from .wording import quoted
 
 _SECTION = "Comparison: Regular Users vs CRM Users"
 _CENT = Decimal("0.01")
@@ -45,7 +46,7 @@ def decide_payment(view: View, principal: Principal, command: RecordPayment, at:
     if known is not None:
         if (known.user_id, known.amount) != (user_id, amount):
             raise Conflict(
-                f"Payment {ref!r} was recorded before with another user or amount: look up which delivery is right.",
+                f"Payment {quoted(ref)} was recorded before with another user or amount: look up which delivery is right.",
                 table=PAYMENTS.name,
                 column="ref",
                 safeguard="idempotent_payment",

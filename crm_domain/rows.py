@@ -15,6 +15,7 @@ from attrs import define
 
 from .ids import Email, RowId, UserId
 from .schema import COUNT_MAX, DEFAULT, ColumnType, Index, Json, Table, column, table_of
+from .wording import unknown
 
 TEXT, UUID, INTEGER, BIGINT = ColumnType.TEXT, ColumnType.UUID, ColumnType.INTEGER, ColumnType.BIGINT
 BOOLEAN, TIMESTAMPTZ, JSONB, NUMERIC = ColumnType.BOOLEAN, ColumnType.TIMESTAMPTZ, ColumnType.JSONB, ColumnType.NUMERIC
@@ -405,5 +406,5 @@ def table_named(name: str | Table[Any]) -> Table[Any]:
         raise TypeError(f"table: expected the name of a table, got {type(name).__name__}")
     table = CRM_USERS if name == "crm_users" else TABLES.get(name)
     if table is None:
-        raise ValueError(f"table: there is no {name!r}; there are crm_users, {', '.join(TABLES)}")
+        raise ValueError(f"table: {unknown(name, ['crm_users', *TABLES])}")
     return table

@@ -16,6 +16,8 @@ from typing import Any, Final
 import attrs
 from attrs import field, frozen, validators
 
+from .wording import cut, meant, near, quoted, unknown
+
 
 @frozen
 class Safeguard:
@@ -43,16 +45,28 @@ def _safeguard(*, hole: str, closes: str, section: str, law: str | None, module:
     return field(default=True, validator=validators.instance_of(bool), metadata=described)
 
 
+_PRICE_DIGITS: Final = 25
+"""Greater amounts cannot be rounded to cents in the arithmetic that Python's decimals have by default."""
+
+
 def _not_negative(_: object, attribute: attrs.Attribute[int], value: int) -> None:
     if type(value) is not int or not 0 <= value <= 2**31 - 1:
-        raise ValueError(f"{attribute.name}: expected a whole number from 0 to 2147483647, got {value!r}")
+        raise ValueError(f"{attribute.name}: expected a whole number from 0 to 2147483647, got {quoted(value)}")
 
 
 def _price(_: object, attribute: attrs.Attribute[Decimal], value: Decimal) -> None:
     if not isinstance(value, Decimal):
         raise TypeError(f"{attribute.name}: expected a Decimal, got {type(value).__name__}")
-    if not value.is_finite() or value <= 0 or value != round(value, 2):
-        raise ValueError(f"{attribute.name}: expected a positive amount with at most two decimals, got {value}")
+    if not value.is_finite() or value <= 0 or value.adjusted() > _PRICE_DIGITS or _has_fractions_of_cents(value):
+        raise ValueError(
+            f"{attribute.name}: expected a positive amount with at most two decimals, got {cut(str(value))}"
+        )
+
+
+def _has_fractions_of_cents(value: Decimal) -> bool:
+    """Tell whether an amount has more than two decimals, whatever the precision of the context is."""
+    _, digits, exponent = value.as_tuple()
+    return isinstance(exponent, int) and exponent < -2 and any(digits[exponent + 2 :])  # noqa: PLR2004 - cents
 
 
 @frozen(kw_only=True)
@@ -270,7 +284,9 @@ class Rules:
             elif step[:1] == "-":
                 rules = rules.without(step[1:])
             else:
-                raise ValueError(f"rules: {step!r} is not 'seed', 'hardened', '+safeguard' or '-safeguard'")
+                raise ValueError(
+                    f"rules: {quoted(step)} is not 'seed', 'hardened', '+safeguard' or '-safeguard'{_meant(step)}"
+                )
         return rules
 
     def __str__(self) -> str:
@@ -284,8 +300,14 @@ def _checked(names: Iterable[str]) -> tuple[str, ...]:
     names = tuple(names)
     for name in names:
         if name not in SAFEGUARDS:
-            raise ValueError(f"rules: there is no safeguard {name!r}; there are {', '.join(SAFEGUARDS)}")
+            raise ValueError(f"rules: {unknown(name, SAFEGUARDS, 'safeguard')}")
     return names
+
+
+def _meant(step: str) -> str:
+    """Return what a step that is none of these was likely meant to be."""
+    question = meant(near(step, [*READINGS, *(f"-{name}" for name in SAFEGUARDS)]))
+    return f"; {question}" if question else ""
 
 
 SAFEGUARDS: Final[dict[str, Safeguard]] = {

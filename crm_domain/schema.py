@@ -25,6 +25,7 @@ from attrs import frozen
 
 from .errors import CheckViolation, NotNullViolation, Refused
 from .ids import uuid_text
+from .wording import hint, quoted
 
 Atom: TypeAlias = str | int | bool | datetime | Decimal | None
 """What one column of a stored row holds."""
@@ -142,7 +143,7 @@ class Column:
             if any(map(_text_is_bad, texts)):
                 yield Fault(self, "holds a NUL character or half of a surrogate pair, which no database stores")
             elif self.one_of and value not in self.one_of:
-                yield Fault(self, f"is {value!r}, expected one of {', '.join(self.one_of)}", "valid_values")
+                yield Fault(self, f"is {quoted(value)}, expected one of {', '.join(self.one_of)}", "valid_values")
         elif isinstance(value, Decimal):
             if not value.is_finite() or value.copy_abs() >= 10**10 or value != round(value, 2):
                 yield Fault(self, f"is {value}, expected an amount with at most two decimals, below 10000000000")
@@ -282,7 +283,7 @@ class Table(Generic[R]):
         try:
             return self.by_name[name]
         except KeyError:
-            raise ValueError(f"{self.name} has no column {name!r}; it has {', '.join(self.by_name)}") from None
+            raise ValueError(f"{self.name} has no column {quoted(name)}; {hint(name, self.by_name)}") from None
 
     def atoms(self, columns: Mapping[str, object]) -> dict[str, Atom]:
         """Return *columns*, given by a caller, as atoms.

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
+from crm_domain.wording import unknown
+
 from .kinds import Answer, Law, RunLaw, State, StateLaw, Step, StepLaw, Violation
 from .of_runs import noninterference
 from .of_states import (
@@ -90,7 +92,7 @@ def law_named(name: str) -> AnyLaw:
     for law in LAWS:
         if law.name == name:
             return law
-    raise ValueError(f"law: there is no {name!r}; there are {', '.join(law.name for law in LAWS)}")
+    raise ValueError(f"law: {unknown(name, [law.name for law in LAWS])}")
 
 
 def check_all(state: State) -> list[Violation]:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Final, TypeAlias
 
+from crm_domain.wording import unknown
+
 from .behaviours import Behaviour, applicant
 from .plain import simulate_plain
 from .reference import simulate_reference
@@ -43,7 +45,7 @@ def resolved(name: str, behaviour: Behaviour | None = None, user_days: int = WOR
         ModuleNotFoundError: It is the compiled one, and numba is not installed.
     """
     if name != "auto" and name not in CHUNKS:
-        raise ValueError(f"engine: there is no {name!r}; there are auto, {', '.join(CHUNKS)}")
+        raise ValueError(f"engine: {unknown(name, ['auto', *CHUNKS])}")
     if behaviour is not None and name in {"compiled", "plain"}:
         raise ValueError(f"engine: {name!r} knows the built-in behaviour alone: one of your own runs on 'reference'")
     is_compiler_there = find_spec("numba") is not None

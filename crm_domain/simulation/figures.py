@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Final, TypeAlias, TypeVar
 
 from attrs import field, frozen
+
+from crm_domain.wording import unknown
 
 from .counts import Counts, share_of
 
@@ -61,9 +62,7 @@ def figure_named(name: str) -> Figure:
         ValueError: There is none of this name; the message lists the near ones.
     """
     if name not in FIGURES:
-        near = get_close_matches(name, FIGURES, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(FIGURES)}"
-        raise ValueError(f"there is no key figure {name!r}; {hint}")
+        raise ValueError(unknown(name, FIGURES, "key figure"))
     return FIGURES[name]
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
 import attrs
+
+from crm_domain.wording import hint, meant, near, quoted
 
 S = TypeVar("S")
 
@@ -29,9 +30,8 @@ class UnknownParameter(ValueError):  # noqa: N818  # it names the mistake
 
     def __init__(self, path: str, paths: Iterable[str]) -> None:
         paths = list(paths)
-        self.path, self.near = path, tuple(_near(path, paths))
-        hint = f"did you mean {' or '.join(self.near)}?" if self.near else f"there are {', '.join(paths)}"
-        super().__init__(f"there is no parameter {path!r}; {hint}")
+        self.path, self.near = path, tuple(_alike(path, paths))
+        super().__init__(f"there is no parameter {quoted(path)}; {meant(self.near) or hint(path, paths)}")
 
 
 def parameters_of(scenario: Any) -> dict[str, Any]:
@@ -94,11 +94,11 @@ def _evolved(node: Any, changes: Mapping[str, Any]) -> Any:
     return attrs.evolve(node, **whole, **{head: _evolved(getattr(node, head), below) for head, below in inner.items()})
 
 
-def _near(path: str, paths: list[str]) -> list[str]:
+def _alike(path: str, paths: list[str]) -> list[str]:
     """Return the paths that read like *path*, by the whole of it or by its last name."""
     by_last: dict[str, list[str]] = {}
     for known in paths:
         by_last.setdefault(known.rpartition(".")[2], []).append(known)
     last = path.rpartition(".")[2]
-    alike = [known for name in get_close_matches(last, by_last, n=3, cutoff=0.7) for known in by_last[name]]
-    return list(dict.fromkeys([*by_last.get(last, []), *get_close_matches(path, paths, n=3), *alike]))[:3]
+    alike = [known for name in near(last, by_last, cutoff=0.7) for known in by_last[name]]
+    return list(dict.fromkeys([*by_last.get(last, []), *near(path, paths), *alike]))[:3]

@@ -9,6 +9,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from crm_domain.crm import Crm
+from crm_domain.wording import unknown
 
 from .counts import DURATIONS, Cohorts, Counts
 from .figures import FIGURES, KeyFigures, Value, figure_named
@@ -82,7 +83,7 @@ class Run:
             ValueError: There is no such population.
         """
         if population is not None and population not in POPULATIONS:
-            raise ValueError(f"population: there is no {population!r}; there are {', '.join(POPULATIONS)}")
+            raise ValueError(f"population: {unknown(population, POPULATIONS)}")
         return Counts(part=self.part, populations=POPULATIONS if population is None else (population,))
 
     @property
@@ -112,7 +113,7 @@ class Run:
             ValueError: There is no such duration or population.
         """
         if duration not in DURATIONS:
-            raise ValueError(f"duration: there is no {duration!r}; there are {', '.join(DURATIONS)}")
+            raise ValueError(f"duration: {unknown(duration, DURATIONS)}")
         return self.counts(population).survival(duration, level)
 
     def cohorts(self, population: str | None = None) -> Cohorts:

@@ -22,6 +22,7 @@ import attrs
 from attrs import field, frozen
 
 from crm_domain.rules import HARDENED, CreditPolicy, Rules
+from crm_domain.wording import cut, quoted
 
 USERS_MAX: Final = 1_000_000_000
 DAYS_MAX: Final = 3_660
@@ -44,6 +45,10 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _written(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else quoted(value)
+
+
 def _number(low: float, high: float) -> _Check:
     """Make the check of a number in a range, both ends included."""
 
@@ -52,7 +57,7 @@ def _number(low: float, high: float) -> _Check:
             raise TypeError(f"{_path(instance, attribute)}: expected a number, got {type(value).__name__}")
         if not low <= value <= high:
             raise ValueError(
-                f"{_path(instance, attribute)}: expected a number from {low:.10g} to {high:.10g}, got {value:g}"
+                f"{_path(instance, attribute)}: expected a number from {low:.10g} to {high:.10g}, got {_written(value)}"
             )
 
     return check
@@ -76,7 +81,9 @@ def _whole(low: int, high: int) -> _Check:
             kind = f"{value:g}" if isinstance(value, float) else type(value).__name__
             raise TypeError(f"{_path(instance, attribute)}: expected a whole number, got {kind}")
         if not low <= value <= high:
-            raise ValueError(f"{_path(instance, attribute)}: expected a whole number from {low} to {high}, got {value}")
+            raise ValueError(
+                f"{_path(instance, attribute)}: expected a whole number from {low} to {high}, got {quoted(value)}"
+            )
 
     return check
 
@@ -89,7 +96,7 @@ def _weights(count: int) -> _Check:
         if len(value) != count:
             raise ValueError(f"{path}: expected {count} weights, got {len(value)}")
         if not all(_is_number(weight) and 0 <= weight <= 1_000 for weight in value):  # noqa: PLR2004 - said in words
-            raise ValueError(f"{path}: expected weights from 0 to 1000, got {list(value)}")
+            raise ValueError(f"{path}: expected weights from 0 to 1000, got {quoted(list(value))}")
         if not math.fsum(value) > 0:
             raise ValueError(f"{path}: all weights are 0, so nothing would ever happen")
 
@@ -128,7 +135,7 @@ def _moments(values: Any) -> tuple[datetime, ...]:
     moments = tuple(values)
     for moment in moments:
         if not isinstance(moment, datetime) or moment.tzinfo is None:
-            raise TypeError(f"arrivals.dates: expected times with an offset from UTC, got {moment!r}")
+            raise TypeError(f"arrivals.dates: expected times with an offset from UTC, got {quoted(moment)}")
     return tuple(moment.astimezone(UTC) for moment in moments)
 
 
@@ -136,9 +143,9 @@ def _balances(values: Any) -> tuple[int | None, ...]:
     balances = tuple(values)
     for balance in balances:
         if balance is not None and (not isinstance(balance, int) or isinstance(balance, bool)):
-            raise TypeError(f"arrivals.balances: expected whole numbers of credits, got {balance!r}")
+            raise TypeError(f"arrivals.balances: expected whole numbers of credits, got {quoted(balance)}")
         if balance is not None and not 0 <= balance <= CREDITS_MAX:
-            raise ValueError(f"arrivals.balances: expected numbers from 0 to {CREDITS_MAX}, got {balance}")
+            raise ValueError(f"arrivals.balances: expected numbers from 0 to {CREDITS_MAX}, got {quoted(balance)}")
     return balances
 
 
@@ -279,7 +286,7 @@ def _start(value: Any) -> Any:
 
 def _aware(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     if not isinstance(value, datetime) or value.tzinfo is None:
-        raise TypeError(f"{attribute.name}: expected a time with an offset from UTC, got {value!r}")
+        raise TypeError(f"{attribute.name}: expected a time with an offset from UTC, got {quoted(value)}")
     if not 1970 <= value.year <= 9000:  # noqa: PLR2004 - said in words
         raise ValueError(f"{attribute.name}: expected a year from 1970 to 9000, got {value.year}")
 
@@ -350,7 +357,9 @@ class Scenario:
             ("price", PRICE_MAX),
         ):
             if getattr(policy, name) > most:
-                raise ValueError(f"policy.{name}: a simulation takes at most {most}, got {getattr(policy, name)}")
+                raise ValueError(
+                    f"policy.{name}: a simulation takes at most {most}, got {cut(str(getattr(policy, name)))}"
+                )
         for name in ("when_blocked", "early"):
             if getattr(payments, name) and not policy.credits_per_payment:
                 raise ValueError(

@@ -17,6 +17,8 @@ from typing import Final
 
 from attrs import frozen
 
+from crm_domain.wording import quoted, unknown
+
 
 @frozen(kw_only=True)
 class Interval:
@@ -114,9 +116,9 @@ def check_method(level: float, method: str) -> None:
         ValueError: It is one of these.
     """
     if method not in METHODS:
-        raise ValueError(f"method: there is no {method!r}; there are {', '.join(METHODS)}")
+        raise ValueError(f"method: {unknown(method, METHODS)}")
     if not 0 < level < 1:
-        raise ValueError(f"level: expected a number between 0 and 1, got {level!r}")
+        raise ValueError(f"level: expected a number between 0 and 1, got {quoted(level)}")
 
 
 def paired_difference(

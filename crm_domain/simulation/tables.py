@@ -13,6 +13,8 @@ from typing import Any, Final, TypeAlias
 
 from attrs import field, frozen
 
+from crm_domain.wording import unknown
+
 Column: TypeAlias = Any
 """An ``array.array`` or a numpy array: the buffer protocol, a length, and numbers by their place."""
 
@@ -147,7 +149,7 @@ def refuse_kept(keep: AbstractSet[str]) -> None:
     """
     for name in sorted(keep):
         if name not in KEPT:
-            raise ValueError(f"keep: there is no table {name!r}; there are {', '.join(KEPT)}")
+            raise ValueError(f"keep: {unknown(name, KEPT, 'table')}")
 
 
 def weeks(days: int) -> int:

@@ -88,7 +88,7 @@ def test_any_mixture_is_a_reading() -> None:
 @pytest.mark.parametrize("method", [Rules.having, Rules.without], ids=["having", "without"])
 def test_an_unknown_safeguard_is_a_mistake_that_lists_the_known(method: Any) -> None:
     """So that a typing error cannot leave a hole open; the credit policy is none either."""
-    with pytest.raises(ValueError, match=r"^rules: there is no safeguard 'grant_twice'; there are atomic_consume, "):
+    with pytest.raises(ValueError, match=r"^rules: there is no safeguard 'grant_twice'; did you mean grant_once"):
         method(HARDENED, "grant_twice")
     with pytest.raises(ValueError, match=r"^rules: there is no safeguard 'credit_policy'"):
         method(HARDENED, "credit_policy")

@@ -13,11 +13,13 @@ import click
 from crm_adapters.command_log import LogError
 from crm_adapters.scenarios import DataError
 from crm_adapters.sqlite import StoreError
+from crm_domain.wording import unknown
 
 from .backup import backup
 from .check import check
 from .dashboard import dashboard
 from .endings import EXIT_BROKEN_PIPE, EXIT_BUG, EXIT_INTERRUPTED
+from .errors import readable, readable_errors
 from .explain import explain
 from .fit import fit_command
 from .history import history
@@ -62,8 +64,25 @@ class Commands(click.Group):
             with formatter.section(title):
                 formatter.write_dl([(str(c.name), c.get_short_help_str(width)) for c in commands])
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that was asked for; where there is none, say which are near."""
+        if args and self.get_command(ctx, args[0]) is None and args[0][:1].isalnum():
+            raise click.UsageError(unknown(args[0], self.list_commands(ctx), "command"), ctx)
+        return super().resolve_command(ctx, args)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read what stands before the name of a command."""
+        with readable_errors():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
+        with readable_errors():
+            return self._invoked(ctx)
+
+    def _invoked(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except (DataError, LogError, StoreError) as error:
@@ -91,7 +110,7 @@ def _report_of(error: Exception) -> str:
     place = traceback.extract_tb(error.__traceback__)[-1]
     return (
         f"crm-domain: this is a bug in crm-domain, please report it with the log that shows it:\n"
-        f"  {type(error).__name__}: {error}\n  in {Path(place.filename).name}, line {place.lineno}"
+        f"  {type(error).__name__}: {readable(str(error))}\n  in {Path(place.filename).name}, line {place.lineno}"
     )
 
 

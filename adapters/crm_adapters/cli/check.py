@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from crm_domain import Rules
+from crm_domain.wording import quoted
 
+from .database import FILE
 from .endings import EXIT_BROKEN
 from .options import rules_option
 from .output import print_json, table
@@ -31,7 +33,7 @@ _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 def _seconds(_: click.Context, __: click.Parameter, text: str) -> float:
     found = _DURATION.fullmatch(text.strip())
     if found is None:
-        raise click.BadParameter(f"{text!r} is no duration: give a number and a unit, like 90s, 2m or 1h.")
+        raise click.BadParameter(f"{quoted(text)} is no duration: give a number and a unit, like 90s, 2m or 1h.")
     return float(found[1]) * _SECONDS[found[2]]
 
 
@@ -58,7 +60,7 @@ def _seconds(_: click.Context, __: click.Parameter, text: str) -> float:
 )
 @click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="For a database: TOML that says how the service's operations are called, and where tables are.",
 )

@@ -12,7 +12,9 @@ import click
 from crm_adapters.sqlite import SqliteStore, stored_rules
 from crm_domain import Crm
 
-FILE: Final = click.Path(readable=False, path_type=Path)  # whether it can be read, the store tells better
+from .errors import FileName
+
+FILE: Final = FileName()
 """The type of arguments that name a file."""
 
 db_option: Final = click.option(

@@ -16,6 +16,7 @@ from crm_adapters.sqlite.reading import Progress
 from crm_domain.simulation import Scenario
 from crm_domain.simulation.fitting import Fit, fit, fit_counters, fit_payments
 from crm_domain.simulation.histories import day_of
+from crm_domain.wording import quoted
 
 from .database import FILE
 from .forms import Form, form_options, print_rows
@@ -120,7 +121,7 @@ def _named(columns: Sequence[str]) -> dict[str, str]:
     for column in columns:
         part, _, name = column.partition("=")
         if part not in _PARTS or not name:
-            raise click.UsageError(f"--column: expected user=NAME, time=NAME or amount=NAME, got {column!r}.")
+            raise click.UsageError(f"--column: expected user=NAME, time=NAME or amount=NAME, got {quoted(column)}.")
         named[part] = name
     return named
 

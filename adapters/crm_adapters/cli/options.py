@@ -12,6 +12,8 @@ import click
 from crm_adapters.command_log import Entry, read_log
 from crm_domain import Rules
 
+from .errors import OpenedFile
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 SAMPLE_NAME: Final = "two_weeks.jsonl"
@@ -25,7 +27,7 @@ def sample_log() -> bytes:
 
 def log_options(command: F) -> F:
     """Add the argument LOG and the option --sample; both go to `opened`."""
-    log = click.argument("log", type=click.File("rb"), required=False)
+    log = click.argument("log", type=OpenedFile(), required=False)
     sample = click.option("--sample", is_flag=True, help=f"Take the sample log, {SAMPLE_NAME}, that comes along.")
     return log(sample(command))
 

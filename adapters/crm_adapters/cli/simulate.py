@@ -23,6 +23,7 @@ from crm_domain.simulation.engines import CHUNKS
 
 from .database import FILE
 from .endings import EXIT_BROKEN, EXIT_INTERRUPTED
+from .errors import OpenedFile
 from .forms import Form, form_options, print_rows
 from .model_check import Check, check_model
 from .pictures import Picture, draw
@@ -62,7 +63,7 @@ class _Done:
 
 
 @click.command(short_help="Simulate a population: who runs dry, when, and what it earns.")
-@click.argument("scenario", type=click.File("rb"), required=False)
+@click.argument("scenario", type=OpenedFile(), required=False)
 @click.option("--users", type=click.IntRange(min=1), metavar="N", help="So many users, in the scenario's mixture.")
 @click.option("--days", type=click.IntRange(min=1), metavar="N", help="The horizon.")
 @click.option(

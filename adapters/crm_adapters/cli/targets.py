@@ -16,9 +16,12 @@ import click
 
 from crm_domain import Backend
 
+from .errors import A_DATABASE, is_there, may_hold_password
+
 _FACTORY: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _METHODS: Final = ("reset", "execute", "select")
-_POSTGRES: Final = ("postgresql://", "postgres://")
+_ADDRESS: Final = re.compile(r"postgres(ql)?://|\s*[a-z_]+\s*=")
+"""How what libpq takes begins: a URL, or a list of parameters."""
 
 
 class BadTarget(click.ClickException):
@@ -28,16 +31,19 @@ class BadTarget(click.ClickException):
 
 
 def is_database(target: str) -> bool:
-    """Tell whether *target* is the address of a PostgreSQL database."""
-    return target.startswith(_POSTGRES)
+    """Tell whether *target* is the address of a PostgreSQL database: a URL, or ``host=… dbname=…``."""
+    return _ADDRESS.match(target) is not None and not is_there(target)
 
 
 def shown(target: str) -> str:
-    """Return what a target is called in what is printed: an address without its password."""
-    return _PASSWORD.sub(r"\1\2", target) if is_database(target) else target
-
-
-_PASSWORD: Final = re.compile(r"(//[^:/@]*):[^@/]*(@)")
+    """Return what a target is called in what is printed: an address by host, port, database and user alone."""
+    if not is_database(target):
+        return target
+    try:
+        from crm_adapters.postgres.connection_strings import shown as shown_address  # noqa: PLC0415 - needs psycopg
+    except ModuleNotFoundError:
+        return "the database"
+    return shown_address(target)
 
 
 @contextmanager
@@ -61,7 +67,7 @@ def target_opened(target: str, *, config: Path | None = None, i_know: bool = Fal
         raise BadTarget(f"{target}: --config and --i-know are for a database, postgresql://….")
     if target.partition(":")[0].endswith(".py"):
         raise BadTarget(f"{target}: a backend of your own is named as module:factory, like {_like(target)}.")
-    backend = _of_factory(target) if _FACTORY.fullmatch(target) and not Path(target).exists() else _of_file(target)
+    backend = _of_factory(target) if _FACTORY.fullmatch(target) and not is_there(target) else _of_file(target)
     with ExitStack() as stack:
         if callable(close := getattr(backend, "close", None)):
             stack.callback(close)
@@ -96,7 +102,9 @@ def _database_opened(target: str, config: Path | None, *, i_know: bool) -> Itera
 
 
 def _of_file(target: str) -> Backend:
-    if not Path(target).exists():
+    if not is_there(target):
+        if "@" in target or may_hold_password(target):
+            raise BadTarget(f"TARGET is no file, and may be {A_DATABASE}: such begins with postgresql://.")
         raise BadTarget(f"{target}: there is no such file; a backend of your own is named as module:factory.")
     try:
         from crm_adapters.sqlite.backend import SqliteBackend  # noqa: PLC0415 - it needs hypothesis, as only this does

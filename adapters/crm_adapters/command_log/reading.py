@@ -38,6 +38,7 @@ from crm_domain.ids import Principal
 from crm_domain.reads import Select
 from crm_domain.rows import IDEMPOTENCY_KEYS, table_named
 from crm_domain.schema import ColumnType, Table, utc
+from crm_domain.wording import cut, unknown
 
 Hook: TypeAlias = Callable[[Any, Any], Any]
 """Structures a JSON value; the second argument, the declared type, says less than the column does."""
@@ -50,8 +51,6 @@ _RFC3339: Final = re.compile(
 _DECIMAL: Final = re.compile(
     r"[+-]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(E[+-]?[0-9]+)?|Infinity|NaN)", re.IGNORECASE | re.ASCII
 )
-_SHOWN_MAX: Final = 60
-"""How much of a wrong value a message shows, in characters."""
 
 
 class LogError(Exception):
@@ -159,7 +158,7 @@ def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _finite(text: str) -> float:
     number = float(text)
     if abs(number) == float("inf"):
-        raise ValueError(f"the number {text} is too large")
+        raise ValueError(f"the number {cut(text)} is too large")
     return number
 
 
@@ -171,8 +170,7 @@ def _refuse_constant(text: str) -> NoReturn:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 1] + "…"
+    return cut(json.dumps(value))
 
 
 def _unexpected(wanted: str, value: object) -> ValueError:
@@ -204,7 +202,7 @@ def _moment(value: object) -> datetime:
     try:
         return utc(datetime.fromisoformat(value.upper()), "time")
     except ValueError as error:
-        raise ValueError(f"there is no time {value}: {error}") from None
+        raise ValueError(f"there is no time {cut(value)}: {error}") from None
 
 
 def _amount(value: object) -> Decimal:
@@ -261,7 +259,7 @@ def _command(value: object, _: object) -> type[Request]:
     if not isinstance(value, str):
         raise _unexpected("the name of a command", value)
     if value not in REQUESTS:
-        raise ValueError(f"there is no {_shown(value)}; there are {', '.join(REQUESTS)}")
+        raise ValueError(unknown(value, REQUESTS, "command"))
     return REQUESTS[value]
 
 
@@ -356,8 +354,9 @@ def _problems(error: Exception, path: str) -> Iterator[str]:
         return
     place = f"{path}: " if path else ""
     if isinstance(error, ForbiddenExtraKeysError):
-        extra = ", ".join(map(_shown, sorted(error.extra_fields)))
-        yield f"{place}there is no {extra}; there are {', '.join(_names(error.cl))}"
+        names = list(_names(error.cl))
+        for name in sorted(error.extra_fields):
+            yield place + unknown(name, names)
     elif isinstance(error, KeyError):
         yield f"{place}is missing"
     else:

@@ -16,6 +16,7 @@ from crm_domain.command_log import REQUESTS, argument_types
 from crm_domain.errors import REFUSALS
 from crm_domain.ids import Role
 from crm_domain.rows import TABLES
+from crm_domain.wording import quoted, unknown
 
 from .errors import BadOperations
 
@@ -134,7 +135,7 @@ def read_operations(path: Path | None = None) -> Operations:
 
 def _text(value: Any, _: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"expected text, got {value!r}")
+        raise TypeError(f"expected text, got {quoted(value)}")
     return value
 
 
@@ -158,33 +159,33 @@ def _problems(operations: Operations) -> Iterator[str]:
     """Yield what is well-formed and cannot be meant."""
     for name, operation in operations.operations.items():
         if name not in (*OPERATIONS, *KEYED):
-            yield f"operations.{name}: there is no such operation; there are {', '.join((*OPERATIONS, *KEYED))}"
+            yield f"operations: {unknown(name, (*OPERATIONS, *KEYED), 'operation')}"
         elif bool(operation.function) == bool(operation.sql):
             yield f"operations.{name}: give either function or sql"
         else:
             known = KEYED[name] if name in KEYED else tuple(argument_types(REQUESTS[name]))
             for argument in (*operation.arguments, *placeholders(operation.sql)):
                 if argument not in known:
-                    yield f"operations.{name}: there is no argument {argument!r}; there are {', '.join(known)}"
+                    yield f"operations.{name}: {unknown(argument, known, 'argument')}"
     for name in (*operations.tables, *operations.columns):
         if name not in TABLES:
-            yield f"there is no table {name!r}; there are {', '.join(TABLES)}"
+            yield unknown(name, TABLES, "table")
     for name, columns in operations.columns.items():
         for column in columns.keys() - TABLES[name].by_name.keys():
-            yield f"columns.{name}: there is no column {column!r}; there are {', '.join(TABLES[name].by_name)}"
+            yield f"columns.{name}: {unknown(column, TABLES[name].by_name, 'column')}"
     for rule in operations.refusals:
         yield from _faults(rule)
 
 
 def _faults(rule: RefusalRule) -> Iterator[str]:
     if rule.code not in REFUSALS:
-        yield f"refusals: {rule.code!r} is no kind of refusal; there are {', '.join(REFUSALS)}"
+        yield f"refusals: {quoted(rule.code)} is no kind of refusal; there are {', '.join(REFUSALS)}"
     if rule.sqlstate is rule.constraint is rule.message is None:
-        yield f"refusals: of {rule.code!r}, give a sqlstate, a constraint or a message"
+        yield f"refusals: of {quoted(rule.code)}, give a sqlstate, a constraint or a message"
     try:
         re.compile(rule.message or "")
     except re.error as error:
-        yield f"refusals: {rule.message!r} is no regular expression: {error}"
+        yield f"refusals: {quoted(rule.message)} is no regular expression: {error}"
 
 
 def placeholders(sql: str) -> list[str]:

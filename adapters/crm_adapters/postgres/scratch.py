@@ -19,11 +19,12 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from crm_domain.rows import TABLES
 
 from .catalog import Catalog, catalog_of
+from .connection_strings import parameters_of, secrets_of, without_secrets
 from .errors import PostgresError, ServerLost
 from .operations import Operations
 from .sessions import SETTINGS
@@ -72,7 +73,7 @@ class Scratch:
         except BaseException as error:
             self.close()
             if isinstance(error, psycopg.Error):
-                raise PostgresError(told(error)) from None
+                raise PostgresError(without_secrets(told(error), dsn)) from None
             raise
 
     @property
@@ -117,12 +118,15 @@ class Scratch:
     def _dump(self) -> None:
         if shutil.which("pg_dump") is None:
             raise PostgresError("pg_dump, which could, is not installed")
-        parameters = conninfo_to_dict(self._dsn)
-        environment = {**os.environ, "PGPASSWORD": str(parameters.pop("password", os.environ.get("PGPASSWORD", "")))}
+        secret = secrets_of(self._dsn)
+        if secret.keys() - {"password"}:  # there is no variable for them, and everyone sees a command line
+            raise PostgresError(f"pg_dump cannot be given {', '.join(sorted(secret.keys() - {'password'}))} unseen")
+        parameters = {name: value for name, value in parameters_of(self._dsn).items() if name not in secret}
+        environment = {**os.environ, **({"PGPASSWORD": secret["password"]} if secret else {})}
         command = ["pg_dump", "--schema-only", f"--dbname={make_conninfo('', **parameters)}"]
         done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)  # noqa: S603
         if done.returncode:
-            raise PostgresError(f"pg_dump says: {' '.join(done.stderr.split())}")
+            raise PostgresError(without_secrets(f"pg_dump says: {' '.join(done.stderr.split())}", self._dsn))
         script = "\n".join(line for line in done.stdout.splitlines() if not line.startswith("\\"))
         try:
             self._admin.execute(sql.SQL("create database {} template template0").format(sql.Identifier(self.name)))
@@ -176,10 +180,7 @@ def database_of(dsn: str) -> str:
     Raises:
         PostgresError: It is no DSN.
     """
-    try:
-        parameters = conninfo_to_dict(dsn)
-    except psycopg.Error as error:
-        raise PostgresError(f"this is no address of a database: {told(error)}") from None
+    parameters = parameters_of(dsn)
     user = parameters.get("user") or os.environ.get("PGUSER") or os.environ.get("USER") or "postgres"
     return str(parameters.get("dbname") or os.environ.get("PGDATABASE") or user)
 
@@ -204,7 +205,7 @@ def _connect(dsn: str) -> psycopg.Connection[Any]:
     try:
         return psycopg.connect(dsn, autocommit=True, connect_timeout=10)
     except psycopg.Error as error:
-        raise PostgresError(told(error)) from None
+        raise PostgresError(without_secrets(told(error), dsn)) from None
 
 
 def _administering(dsn: str) -> psycopg.Connection[Any]:

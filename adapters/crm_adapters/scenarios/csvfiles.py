@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
 from attrs import frozen
+
+from crm_domain.wording import quoted, unknown
 
 from .errors import DataError
 
@@ -39,9 +40,7 @@ class Table:
         if asked is not None:
             if asked in self.columns:
                 return asked
-            near = get_close_matches(asked, self.columns)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(self.columns)}"
-            raise DataError(self.path, 1, f"there is no column {asked!r}; {hint}")
+            raise DataError(self.path, 1, unknown(asked, self.columns, "column"))
         found = self.known(names)
         if found is None:
             raise DataError(
@@ -132,5 +131,5 @@ def time_of(text: str, path: Path, line: int) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise DataError(path, line, f"expected a time such as 2026-01-05T09:30:00Z, got {text[:40]!r}") from None
+        raise DataError(path, line, f"expected a time such as 2026-01-05T09:30:00Z, got {quoted(text)}") from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

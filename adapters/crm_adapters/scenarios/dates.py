@@ -7,6 +7,7 @@ from pathlib import Path
 
 from crm_adapters.sqlite import SqliteStore, StoreError, stored_rules
 from crm_domain import Crm
+from crm_domain.wording import quoted
 
 from .csvfiles import TIME_COLUMNS, is_database, read_csv, time_of
 from .errors import DataError
@@ -25,13 +26,13 @@ def arrival_dates(path: Path, population: str, *, column: str | None = None) -> 
     """
     if is_database(path):
         if column is not None:
-            raise DataError(path, None, f"is a database, which knows its dates: leave out column = {column!r}")
+            raise DataError(path, None, f"is a database, which knows its dates: leave out column = {quoted(column)}")
         return _of_database(path, population)
     table = read_csv(path)
     name = table.column(TIME_COLUMNS, "times", asked=column)
     dates = tuple(time_of(row[name], path, line) for line, row in table.rows if row[name])
     if not dates:
-        raise DataError(path, None, f"has no date in its column {name!r}")
+        raise DataError(path, None, f"has no date in its column {quoted(name)}")
     return dates
 
 

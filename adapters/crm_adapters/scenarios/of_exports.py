@@ -15,6 +15,7 @@ from attrs import define, field
 
 from crm_domain.rules import CreditPolicy
 from crm_domain.simulation.histories import Histories, History, day_of
+from crm_domain.wording import quoted
 
 from .csvfiles import Table, read_csv, time_of
 from .errors import DataError
@@ -76,7 +77,7 @@ def _count(text: str, path: Path, line: int) -> int:
     if not text.isascii() or not text.isdigit():
         if not text:
             return 0  # a user without counters did nothing yet
-        raise DataError(path, line, f"expected a count, got {text[:40]!r}")
+        raise DataError(path, line, f"expected a count, got {quoted(text)}")
     return int(text)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from crm_domain.simulation.histories import Histories, History, day_of
+from crm_domain.wording import cut, quoted
 
 from .csvfiles import TIME_COLUMNS, Table, read_csv, text_of, time_of
 from .errors import DataError
@@ -100,7 +101,7 @@ def _of_csv(table: Table, columns: Mapping[str, str]) -> Iterator[Payment]:
     amount = table.known(AMOUNT_COLUMNS) if asked is None else table.column((), "amounts", asked=asked)
     for line, row in table.rows:
         if not row[user]:
-            raise DataError(table.path, line, f"there is no {user!r}")
+            raise DataError(table.path, line, f"there is no {quoted(user)}")
         paid = None if amount is None else _amount(row[amount], table.path, line)
         yield row[user], day_of(time_of(row[time], table.path, line)), paid
 
@@ -129,7 +130,7 @@ def _amount(text: str, path: Path, line: int) -> Decimal:
     try:
         amount = Decimal(text)
     except InvalidOperation:
-        raise DataError(path, line, f"expected an amount such as 12.99, got {text[:40]!r}") from None
+        raise DataError(path, line, f"expected an amount such as 12.99, got {quoted(text)}") from None
     if not amount.is_finite() or amount < 0:
-        raise DataError(path, line, f"expected an amount of 0 or more, got {text[:40]}")
+        raise DataError(path, line, f"expected an amount of 0 or more, got {cut(text)}")
     return amount

@@ -12,6 +12,7 @@ import attrs
 from crm_domain.rules import Rules
 from crm_domain.simulation import Scenario
 from crm_domain.simulation.parameters import with_parameters
+from crm_domain.wording import quoted
 
 from .errors import ScenarioError
 
@@ -71,9 +72,9 @@ def alternatives(setting: str) -> tuple[str, list[str]]:
     separator = ";" if ";" in text else ","
     texts = [part.strip() for part in text.split(separator)]
     if not all(texts):
-        raise ScenarioError(path, None, f"a value is missing in {setting!r}: write {path}=VALUE,VALUE")
+        raise ScenarioError(path, None, f"a value is missing in {quoted(setting)}: write {path}=VALUE,VALUE")
     if len(set(texts)) < len(texts):
-        raise ScenarioError(path, None, f"a value is there twice in {setting!r}")
+        raise ScenarioError(path, None, f"a value is there twice in {quoted(setting)}")
     return path, texts
 
 
@@ -85,7 +86,9 @@ def parted(setting: str) -> tuple[str, str]:
     """
     path, equals, text = setting.partition("=")
     if not (path.strip() and equals and text.strip()):
-        raise ScenarioError("setting", None, f"expected PATH=VALUE such as policy.initial_credits=2, got {setting!r}")
+        raise ScenarioError(
+            "setting", None, f"expected PATH=VALUE such as policy.initial_credits=2, got {quoted(setting)}"
+        )
     return path.strip(), text.strip()
 
 
@@ -129,6 +132,6 @@ def as_needed(name: str, value: Any) -> Any:
         try:
             return Decimal(str(value))
         except ArithmeticError:
-            raise ValueError(f"expected an amount such as 12.99, got {value!r}") from None
+            raise ValueError(f"expected an amount such as 12.99, got {quoted(value)}") from None
     value = plain(value)
     return None if name == "alike" and value == float("inf") else value

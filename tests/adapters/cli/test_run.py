@@ -158,7 +158,7 @@ def test_malformed_line_ends_the_run(call: Any, log: Any, lines: list[bytes]) ->
     path = log(lines[0], b"\n", b'{"as": "amy", "cmd": "track_vew"}\n', lines[1])
     called = call("run", path, "--final")
     assert called.exit_code == 2
-    assert called.stderr.startswith(f'Error: {path}:3: cmd: there is no "track_vew"; there are register_user, ')
+    assert called.stderr.startswith(f"Error: {path}:3: cmd: there is no command 'track_vew'; did you mean track_view")
     outcome, final = called.objects
     assert outcome == {"n": 1, "result": "ok", "user": "amy"}
     assert final["final"]["users"]["amy"]["profile_credits"] == 4

@@ -35,8 +35,9 @@ NOT_A_LINE: list[Case] = [
     ("empty", "{}", "as: is missing; cmd: is missing"),
     ("no principal", '{"cmd": "track_view"}', "as: is missing"),
     ("no command", '{"as": "amy"}', "cmd: is missing"),
-    ("unknown key", _line("{}", beside=', "user": "amy"'), 'there is no "user"; there are as, cmd, args, at, key, concurrent'),
-    ("unknown command", _line("{}", "create_video"), 'cmd: there is no "create_video"; there are register_user, '),
+    ("unknown key", _line("{}", beside=', "user": "amy"'), "there is no 'user'; there are as, cmd, args, at, key, concurrent"),
+    ("unknown command", _line("{}", "make_film"), "cmd: there is no command 'make_film'; there are register_user, "),
+    ("near command", _line("{}", "create_video"), "cmd: there is no command 'create_video'; did you mean create_recording"),
     ("command is no text", '{"as": "amy", "cmd": 5}', "cmd: expected the name of a command, got 5"),
     ("principal is no text", '{"as": null, "cmd": "track_view"}', 'as: expected "service", "anon", a UUID or a label, got null'),
     ("principal is half a pair", '{"as": "\\ud800", "cmd": "track_view"}', "as: '\\ud800' holds half of a surrogate pair"),
@@ -50,8 +51,8 @@ NOT_A_LINE: list[Case] = [
 ]  # fmt: skip
 
 NOT_ARGUMENTS: list[Case] = [
-    ("unknown argument", _line('{"vidoe_url": "x"}'), 'args: there is no "vidoe_url"; there are id, email, user, job_request, video_url'),
-    ("name of the column", _line('{"user_id": "amy"}'), 'args: there is no "user_id"; there are id, email, user, '),
+    ("unknown argument", _line('{"vidoe_url": "x"}'), "args: there is no 'vidoe_url'; did you mean video_url?"),
+    ("name of the column", _line('{"user_id": "amy"}'), "args: there is no 'user_id'; did you mean user"),
     ("number for text", _line('{"video_url": 5}'), "args.video_url: expected text or null, got 5"),
     ("text for a number", _line('{"duration": "5"}'), 'args.duration: expected a whole number or null, got "5"'),
     ("float for a number", _line('{"duration": 5.0}'), "args.duration: expected a whole number or null, got 5.0"),
@@ -75,11 +76,11 @@ NOT_ARGUMENTS: list[Case] = [
 
 NOT_ON_A_TABLE: list[Case] = [
     ("no table", _line('{"where": {}}', "select"), "args.table: is missing"),
-    ("unknown table", _line('{"table": "users"}', "select"), "args.table: there is no 'users'; there are crm_users, "),
+    ("unknown table", _line('{"table": "users"}', "select"), "args.table: there is no 'users'; did you mean crm_users"),
     ("table is no text", _line('{"table": ["profiles"]}', "delete"), 'args.table: expected the name of a table, got ["profiles"]'),
-    ("unknown argument", _line('{"table": "profiles", "limit": 3}', "select"), 'args: there is no "limit"; there are table, where'),
+    ("unknown argument", _line('{"table": "profiles", "limit": 3}', "select"), "args: there is no 'limit'; there are table, where"),
     ("condition is no object", _line('{"table": "profiles", "where": []}', "select"), "args.where: expected an object, got []"),
-    ("unknown column", _line('{"table": "profiles", "where": {"email": "a@x.test"}}', "select"), 'args.where: there is no "email"; there are user, credits_remaining'),
+    ("unknown column", _line('{"table": "profiles", "where": {"email": "a@x.test"}}', "select"), "args.where: there is no 'email'; there are user, credits_remaining"),
     ("wrong type", _line('{"table": "profiles", "set": {"credits_remaining": "4"}}', "update"), 'args.set.credits_remaining: expected a whole number or null, got "4"'),
     ("nothing to set", _line('{"table": "profiles"}', "update"), "args.set: is missing"),
     ("set without columns", _line('{"table": "profiles", "set": {}}', "update"), "args: set: name at least one column to change"),
