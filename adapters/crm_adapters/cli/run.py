@@ -72,7 +72,7 @@ def run(
 
     A refusal is an outcome, and the run goes on. A line that is no command ends the run with an
     error that names the file, the line and what is wrong; the lines before it stand. Blank lines
-    are skipped.
+    are skipped. A line has at most 1 MiB.
 
     With --db the state is kept in a file, and a later run goes on from there. What was printed as
     accepted is kept: each line by itself, or N lines together with --batch N. A file keeps the

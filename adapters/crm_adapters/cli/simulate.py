@@ -16,7 +16,7 @@ from attrs import frozen
 
 from crm_adapters.processes import Processes
 from crm_adapters.scenarios import alternatives, dumps, load, loads, with_settings
-from crm_adapters.scenarios.reading import decoded_scenario
+from crm_adapters.scenarios.reading import text_of_scenario
 from crm_adapters.sqlite.saving import refuse_taken, save_as
 from crm_domain.simulation import Comparison, ExecutorBroken, Interrupted, Replications, Scenario, compare, replicate
 from crm_domain.simulation.engines import CHUNKS
@@ -211,7 +211,7 @@ def _scenario(file: Any, users: int | None, days: int | None, settings: Sequence
 
 def _loaded(file: Any) -> Scenario:
     if getattr(file, "name", "<stdin>") == "<stdin>":
-        return loads(decoded_scenario(file.read(), "<stdin>"), name="<stdin>")
+        return loads(text_of_scenario(file, "<stdin>"), name="<stdin>")
     return load(file.name)
 
 

@@ -22,6 +22,7 @@ from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
 from cattrs.gen.typeddicts import make_dict_structure_fn as make_typed_dict_structure_fn
 
+from crm_adapters.inputs import LINE_MAX, TooLong, bounded_lines
 from crm_domain.command_log import (
     OWNER_COLUMNS,
     REQUESTS,
@@ -48,6 +49,12 @@ _BYTE_ORDER_MARK: Final = "\ufeff".encode()
 _RFC3339: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})", re.IGNORECASE
 )
+_DIGITS_MAX: Final = 4_300
+"""The most digits of a whole number: of more, Python makes none."""
+
+GROUP_MAX: Final = 8 * LINE_MAX
+"""How long the lines of a group may be together, in bytes: they are held until the group ends."""
+
 _DECIMAL: Final = re.compile(
     r"[+-]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(E[+-]?[0-9]+)?|Infinity|NaN)", re.IGNORECASE | re.ASCII
 )
@@ -96,13 +103,20 @@ def read_log(lines: Iterable[bytes], name: str) -> Iterator[Entry]:
         LogError: A line is not a command; the entries before it have been yielded.
     """
     before: LogLine | None = None
-    for number, text in enumerate(lines, start=1):
-        if not text.strip(_BLANK):
-            continue
-        entry = read_line(text, name=name, number=number)
-        _check_overlap(before, entry, name)
-        before = entry.line
-        yield entry
+    together = 0
+    try:
+        for number, text in enumerate(bounded_lines(lines), start=1):
+            if not text.strip(_BLANK):
+                continue
+            entry = read_line(text, name=name, number=number)
+            is_next = _overlaps(before, entry, name)
+            together = together + len(text) if is_next else len(text)
+            if together > GROUP_MAX:
+                raise LogError(name, number, f"concurrent: the lines of a group are longer than {GROUP_MAX:,} bytes")
+            before = entry.line
+            yield entry
+    except TooLong as error:
+        raise LogError(name, error.number or 1, error.problem) from None
 
 
 def read_line(text: bytes, *, name: str, number: int) -> Entry:
@@ -111,6 +125,8 @@ def read_line(text: bytes, *, name: str, number: int) -> Entry:
     Raises:
         LogError: It is not a command.
     """
+    if len(text) > LINE_MAX:
+        raise LogError(name, number, TooLong(number, LINE_MAX).problem)
     try:
         given = _parsed(text.rstrip(_BLANK))
         envelope: _Envelope = _structured(given, _Envelope)
@@ -122,10 +138,14 @@ def read_line(text: bytes, *, name: str, number: int) -> Entry:
     return Entry(number, line, tuple(name for name in names if isinstance(name, str)))
 
 
-def _check_overlap(before: LogLine | None, entry: Entry, name: str) -> None:
+def _overlaps(before: LogLine | None, entry: Entry, name: str) -> bool:
+    """Tell whether a line overlaps with the one before it."""
     group = entry.line.concurrent
-    if group is not None and before is not None and before.concurrent == group and before.at != entry.line.at:
+    if group is None or before is None or before.concurrent != group:
+        return False
+    if before.at != entry.line.at:
         raise LogError(name, entry.number, f"at: the lines of group {_shown(group)} overlap, so they have one time")
+    return True
 
 
 # --- JSON -------------------------------------------------------------------------------------
@@ -136,7 +156,11 @@ def _parsed(text: bytes) -> Any:
         raise ValueError("starts with a byte order mark: save the log as UTF-8 without one")
     try:
         return json.loads(
-            text.decode(), object_pairs_hook=_object_of, parse_float=_finite, parse_constant=_refuse_constant
+            text.decode(),
+            object_pairs_hook=_object_of,
+            parse_int=_whole,
+            parse_float=_finite,
+            parse_constant=_refuse_constant,
         )
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8: byte 0x{text[error.start]:02x} at position {error.start + 1}") from None
@@ -153,6 +177,13 @@ def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in found if names.count(name) > 1)
         raise ValueError(f"the key {_shown(twice)} is there twice")
     return found
+
+
+def _whole(text: str) -> int:
+    digits = len(text.lstrip("-"))
+    if digits > _DIGITS_MAX:
+        raise ValueError(f"a whole number has {digits:,} digits, the most are {_DIGITS_MAX:,}")
+    return int(text)
 
 
 def _finite(text: str) -> float:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import cattrs
 from attrs import evolve, field, frozen
 
+from crm_adapters.inputs import LINE_MAX, TooLong, bounded_content
 from crm_domain.command_log import REQUESTS, argument_types
 from crm_domain.errors import REFUSALS
 from crm_domain.ids import Role
@@ -127,8 +128,9 @@ def read_operations(path: Path | None = None) -> Operations:
     if path is None:
         return default
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            text = bounded_content(file, LINE_MAX).decode("utf-8")
+    except (OSError, UnicodeDecodeError, TooLong) as error:
         raise BadOperations(f"{path}: it cannot be read: {getattr(error, 'strerror', None) or error}") from None
     return default.overlaid(_structured(text, str(path)))
 

@@ -6,10 +6,11 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from attrs import frozen
 
+from crm_adapters.inputs import DATA_MAX, LINE_MAX, TooLong, bounded_content
 from crm_domain.wording import quoted, unknown
 
 from .errors import DataError
@@ -62,6 +63,8 @@ def is_database(path: Path) -> bool:
     Raises:
         DataError: It cannot be read.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        return False  # such as what another program hands over through a pipe, which could be read but once
     try:
         with path.open("rb") as file:
             return file.read(len(_SQLITE)) == _SQLITE
@@ -73,10 +76,23 @@ def text_of(path: Path) -> str:
     """Return the text of a file, without a byte order mark.
 
     Raises:
-        DataError: It is not UTF-8; with the line.
+        DataError: It is not UTF-8, or too long; with the line.
         OSError: It cannot be read.
     """
-    return decoded(path.read_bytes(), path)
+    with path.open("rb") as file:
+        return decoded(content_of(file, path, DATA_MAX, line_max=LINE_MAX), path)
+
+
+def content_of(file: IO[bytes], name: str | Path, most: int, *, line_max: int | None = None) -> bytes:
+    """Return what is in a binary file.
+
+    Raises:
+        DataError: It, or a line of it, is longer than may be read.
+    """
+    try:
+        return bounded_content(file, most, line_max=line_max)
+    except TooLong as error:
+        raise DataError(name, error.number, error.problem) from None
 
 
 def decoded(content: bytes, name: str | Path) -> str:

@@ -87,11 +87,14 @@ def kind_of(columns: Sequence[str]) -> str | None:
     return next((kind for kind, marks in _MARKS.items() if marks <= names), None)
 
 
-def read_exports(paths: Sequence[Path], policy: CreditPolicy, *, until: float | None = None) -> Histories:
+def read_exports(
+    files: Sequence[tuple[Path, str | None]], policy: CreditPolicy, *, until: float | None = None
+) -> Histories:
     """Return what users did, by the tables in some CSV files.
 
     Args:
-        paths: The files; that of the main table has to be among them, or that of ``auth.users``.
+        files: The files, each with its text if that is known already; that of the main table has to be among them,
+            or that of ``auth.users``.
         policy: What credits users had: balances are followed by it.
         until: Until when the tables tell, in days; until the last time in them if None.
 
@@ -99,8 +102,9 @@ def read_exports(paths: Sequence[Path], policy: CreditPolicy, *, until: float | 
         DataError: One is no such table, or has a cell that cannot be read; with the line.
     """
     reading = _Reading()
-    for path in paths:
-        table = read_csv(path)
+    paths = [path for path, _ in files]
+    for path, text in files:
+        table = read_csv(path, text)
         kind = kind_of(table.columns)
         if kind is None:
             known = ", ".join(kind for kind in _MARKS if kind not in _IGNORED)

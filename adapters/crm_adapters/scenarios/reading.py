@@ -8,16 +8,17 @@ import tomllib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import attrs
 from attrs import field, frozen
 
+from crm_adapters.inputs import SETTINGS_MAX
 from crm_domain.rules import CreditPolicy, Rules
 from crm_domain.simulation import Arrivals, Scenario
 from crm_domain.simulation.parameters import UnknownParameter
 
-from .csvfiles import decoded
+from .csvfiles import content_of, decoded
 from .dates import arrival_dates
 from .errors import DataError, ScenarioError
 from .lines import lines_of
@@ -48,17 +49,18 @@ def load(path: str | os.PathLike[str]) -> Scenario:
         OSError: The file cannot be read.
     """
     file = Path(path)
-    return loads(decoded_scenario(file.read_bytes(), str(file)), name=str(file), folder=file.parent)
+    with file.open("rb") as opened:
+        return loads(text_of_scenario(opened, str(file)), name=str(file), folder=file.parent)
 
 
-def decoded_scenario(content: bytes, name: str) -> str:
+def text_of_scenario(file: IO[bytes], name: str) -> str:
     """Return the text of a scenario.
 
     Raises:
-        ScenarioError: It is not UTF-8.
+        ScenarioError: It is too long, or not UTF-8.
     """
     try:
-        return decoded(content, name)
+        return decoded(content_of(file, name, SETTINGS_MAX), name)
     except DataError as error:
         raise ScenarioError(error.name, error.number, error.problem) from None
 

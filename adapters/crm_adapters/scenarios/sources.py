@@ -67,4 +67,5 @@ def read_sources(
             return Data(histories=read_payments(paths[0], columns=columns, until=until, text=text), known="payments")
         if has_counters(head):
             return Data(histories=read_counters(paths[0], text, until=until), known="counters")
-    return Data(histories=read_exports(paths, policy, until=until))
+        return Data(histories=read_exports([(paths[0], text)], policy, until=until))
+    return Data(histories=read_exports([(path, None) for path in paths], policy, until=until))
