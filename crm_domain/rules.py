@@ -45,6 +45,11 @@ def _safeguard(*, hole: str, closes: str, section: str, law: str | None, module:
     return field(default=True, validator=validators.instance_of(bool), metadata=described)
 
 
+def _true_or_false(_: object, attribute: attrs.Attribute[bool], value: bool) -> None:  # noqa: FBT001 - as attrs calls it
+    if not isinstance(value, bool):
+        raise TypeError(f"{attribute.name}: expected true or false, got {quoted(value)}")
+
+
 _PRICE_DIGITS: Final = 25
 """Greater amounts cannot be rounded to cents in the arithmetic that Python's decimals have by default."""
 
@@ -86,7 +91,7 @@ class CreditPolicy:
     regular_initial_credits: int = field(default=0, validator=_not_negative)
     credits_per_payment: int = field(default=3, validator=_not_negative)
     price: Decimal = field(default=Decimal("12.99"), validator=_price)
-    refund_failed_recordings: bool = field(default=False, validator=validators.instance_of(bool))
+    refund_failed_recordings: bool = field(default=False, validator=_true_or_false)
 
 
 @frozen(kw_only=True)

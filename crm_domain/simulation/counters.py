@@ -61,4 +61,6 @@ def _poisson(mean: float, count: int, exactly: bool) -> float:  # noqa: FBT001
     for n in range(count):
         below += term
         term *= mean / (n + 1)
+        if not term:
+            break  # what follows adds nothing, however many there are
     return 1 - below

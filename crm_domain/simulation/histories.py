@@ -28,7 +28,10 @@ def day_of(moment: datetime) -> float:
 
 def moment_of(day: float) -> datetime:
     """Return the time of a number of days."""
-    return EPOCH + day * _DAY
+    try:
+        return EPOCH + day * _DAY
+    except OverflowError:  # days are rounded, and the last moments that there are, upwards
+        return datetime.max.replace(tzinfo=UTC)
 
 
 @frozen(kw_only=True)

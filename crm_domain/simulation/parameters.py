@@ -78,7 +78,7 @@ def _full(path: str) -> str:
 def _as_in(present: Any, value: Any) -> Any:
     """Return a value as the field wants it: a price may be written as any number."""
     if isinstance(present, Decimal) and isinstance(value, int | float | str) and not isinstance(value, bool):
-        return Decimal(str(value))
+        return Decimal(value) if isinstance(value, int) else Decimal(str(value))
     return value
 
 

@@ -14,7 +14,7 @@ ValueError: payments.when_blocked: expected a number from 0 to 1, got -0.1
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final, TypeAlias
 
@@ -22,6 +22,7 @@ import attrs
 from attrs import field, frozen
 
 from crm_domain.rules import HARDENED, CreditPolicy, Rules
+from crm_domain.schema import utc
 from crm_domain.wording import cut, quoted
 
 USERS_MAX: Final = 1_000_000_000
@@ -131,16 +132,22 @@ def _probability(default: float) -> Any:
     return field(default=default, converter=_float, validator=_number(0, 1))
 
 
+def _listed(values: Any, what: str) -> tuple[Any, ...]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{what}, got {quoted(values)}")
+    return tuple(values)
+
+
 def _moments(values: Any) -> tuple[datetime, ...]:
-    moments = tuple(values)
+    moments = _listed(values, "arrivals.dates: expected a list of times")
     for moment in moments:
         if not isinstance(moment, datetime) or moment.tzinfo is None:
             raise TypeError(f"arrivals.dates: expected times with an offset from UTC, got {quoted(moment)}")
-    return tuple(moment.astimezone(UTC) for moment in moments)
+    return tuple(utc(moment, "arrivals.dates") for moment in moments)
 
 
 def _balances(values: Any) -> tuple[int | None, ...]:
-    balances = tuple(values)
+    balances = _listed(values, "arrivals.balances: expected a list of whole numbers")
     for balance in balances:
         if balance is not None and (not isinstance(balance, int) or isinstance(balance, bool)):
             raise TypeError(f"arrivals.balances: expected whole numbers of credits, got {quoted(balance)}")
@@ -281,7 +288,7 @@ class Recordings:
 
 
 def _start(value: Any) -> Any:
-    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo is not None else value
+    return utc(value, "start") if isinstance(value, datetime) and value.tzinfo is not None else value
 
 
 def _aware(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:

@@ -27,14 +27,19 @@ if TYPE_CHECKING:
     from crm_domain.testing.conforming.conformance import Progress
 
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)", re.ASCII)
+_HOURS_MAX: Final = 10_000
+"""More than a year; of a longer time, clocks have no numbers."""
 
 
 def _seconds(_: click.Context, __: click.Parameter, text: str) -> float:
     found = _DURATION.fullmatch(text.strip())
     if found is None:
         raise click.BadParameter(f"{quoted(text)} is no duration: give a number and a unit, like 90s, 2m or 1h.")
-    return float(found[1]) * _SECONDS[found[2]]
+    seconds = float(found[1]) * _SECONDS[found[2]]
+    if seconds > _HOURS_MAX * _SECONDS["h"]:
+        raise click.BadParameter(f"{quoted(text)} is longer than {_HOURS_MAX}h.")
+    return seconds
 
 
 @click.command(short_help="Search for sequences that break a law.")
@@ -49,8 +54,16 @@ def _seconds(_: click.Context, __: click.Parameter, text: str) -> float:
     callback=_seconds,
     help="When to begin no further random walk, like 90s, 2m or 1h; the matrix before them is asked in full.",
 )
-@click.option("--walks", type=click.IntRange(min=1), metavar="N", help="Stop after N random walks, if not before.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Another seed tries other walks.")
+@click.option(
+    "--walks", type=click.IntRange(1, 2**63 - 1), metavar="N", help="Stop after N random walks, if not before."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(-(2**63), 2**64 - 1),
+    default=0,
+    show_default=True,
+    help="Another seed tries other walks.",
+)
 @click.option(
     "--matrix/--no-matrix",
     "with_matrix",

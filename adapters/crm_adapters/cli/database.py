@@ -29,10 +29,17 @@ db_option: Final = click.option(
 )
 
 
+def _number(_: click.Context, __: click.Parameter, seconds: float) -> float:
+    if seconds != seconds:  # noqa: PLR0124 - NaN is in every range
+        raise click.BadParameter("nan is no number of seconds.")
+    return seconds
+
+
 timeout_option: Final = click.option(
     "--timeout",
     "timeout_seconds",
-    type=click.FloatRange(min=0),
+    type=click.FloatRange(0, 86_400),
+    callback=_number,
     default=10.0,
     show_default=True,
     metavar="SECONDS",

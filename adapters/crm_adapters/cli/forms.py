@@ -21,6 +21,9 @@ from .output import print_json
 Row: TypeAlias = Mapping[str, Any]
 """What is printed as one JSON object, or as one line of CSV: values by the names of their columns."""
 
+ROWS_MAX: Final = 2**31 - 1
+"""The most rows that one may ask for."""
+
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 """How a text begins that a spreadsheet would execute (OWASP, CSV Injection)."""
 

@@ -13,7 +13,7 @@ from crm_domain.events import data_of
 from crm_domain.statement import StatementLine, statement
 
 from .database import db_option, opened_crm
-from .forms import Form, form_options, print_rows, shown
+from .forms import ROWS_MAX, Form, form_options, print_rows, shown
 from .output import table
 from .person import person_of
 from .words import short, told
@@ -27,7 +27,7 @@ _LAST_SHOWN: Final = 50
 @click.argument("email")
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, ROWS_MAX),
     metavar="N",
     help=f"Only the last N steps. A table shows {_LAST_SHOWN} unless told otherwise, JSON and CSV all.",
 )

@@ -34,7 +34,7 @@ from .summary import summary_of
 )
 @click.option(
     "--batch",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1_000_000),
     metavar="N",
     help="With --db: keep N lines at a time, all or none, and print their outcomes then. Much faster.",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -20,6 +21,7 @@ from crm_adapters.scenarios.reading import text_of_scenario
 from crm_adapters.sqlite.saving import refuse_taken, save_as
 from crm_domain.simulation import Comparison, ExecutorBroken, Interrupted, Replications, Scenario, compare, replicate
 from crm_domain.simulation.engines import CHUNKS
+from crm_domain.simulation.scenario import DAYS_MAX, USERS_MAX
 
 from .database import FILE
 from .endings import EXIT_BROKEN, EXIT_INTERRUPTED
@@ -31,6 +33,7 @@ from .progress import progress_shown
 from .simulated import COLUMNS, COMPARISON_COLUMNS, figures_of, printable, shown_comparison, shown_figures
 
 _REPLICATIONS: Final = 5
+_REPLICATIONS_MAX, _WORKERS_MAX, _VARIANTS_MAX = 100_000, 1_000, 1_000
 _SEED_MAX: Final = 2**64 - 1
 _LARGE: Final = 30_000 * 90
 """So many users, times days, take more than half a minute without compiled code."""
@@ -64,8 +67,10 @@ class _Done:
 
 @click.command(short_help="Simulate a population: who runs dry, when, and what it earns.")
 @click.argument("scenario", type=OpenedFile(), required=False)
-@click.option("--users", type=click.IntRange(min=1), metavar="N", help="So many users, in the scenario's mixture.")
-@click.option("--days", type=click.IntRange(min=1), metavar="N", help="The horizon.")
+@click.option(
+    "--users", type=click.IntRange(1, USERS_MAX), metavar="N", help="So many users, in the scenario's mixture."
+)
+@click.option("--days", type=click.IntRange(1, DAYS_MAX), metavar="N", help="The horizon.")
 @click.option(
     "--seed",
     type=click.IntRange(0, _SEED_MAX),
@@ -76,7 +81,7 @@ class _Done:
 )
 @click.option(
     "--replications",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, _REPLICATIONS_MAX),
     default=_REPLICATIONS,
     show_default=True,
     metavar="N",
@@ -99,7 +104,7 @@ class _Done:
 )
 @click.option(
     "--workers",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, _WORKERS_MAX),
     default=1,
     show_default=True,
     metavar="N",
@@ -221,6 +226,8 @@ def _variants(base: Scenario, comparisons: Sequence[str]) -> dict[str, Scenario]
     for comparison in comparisons:
         path, texts = alternatives(comparison)
         options.append([f"{path}={text}" for text in texts])
+    if math.prod(map(len, options)) > _VARIANTS_MAX:
+        raise click.UsageError(f"--compare: these are more than {_VARIANTS_MAX:,} combinations: give fewer values.")
     variants = {}
     for chosen in product(*options) if options else ():
         variant = with_settings(base, chosen)

@@ -15,7 +15,7 @@ from crm_domain.decision import known_address
 from crm_domain.rows import CRM_USERS, CrmUser
 
 from .database import db_option, opened_crm
-from .forms import Form, form_options, print_rows, shown
+from .forms import ROWS_MAX, Form, form_options, print_rows, shown
 from .output import table
 from .person import NotFound, person_of
 
@@ -30,7 +30,7 @@ _PAGE: Final = 1000
 @click.command(short_help="List the active CRM users with their counters.")
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, ROWS_MAX),
     metavar="N",
     help=f"The first N users. A table shows {_SHOWN} unless told otherwise, JSON and CSV all.",
 )

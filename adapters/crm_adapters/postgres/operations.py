@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +12,7 @@ import cattrs
 from attrs import evolve, field, frozen
 
 from crm_adapters.inputs import LINE_MAX, TooLong, bounded_content
+from crm_adapters.toml import BadToml, read_toml
 from crm_domain.command_log import REQUESTS, argument_types
 from crm_domain.errors import REFUSALS
 from crm_domain.ids import Role
@@ -143,18 +143,24 @@ def _text(value: Any, _: object) -> str:
 
 _CONVERTER: Final = cattrs.Converter(forbid_extra_keys=True)
 _CONVERTER.register_structure_hook(str, _text)
+_CONVERTER.register_structure_hook_func(lambda kind: kind == (str | None), _text)  # TOML has no null
 
 
 def _structured(text: str, name: str) -> Operations:
     try:
-        operations = _CONVERTER.structure(tomllib.loads(text), Operations)
-    except tomllib.TOMLDecodeError as error:
-        raise BadOperations(f"{name}: this is no TOML: {error}") from None
+        operations = _CONVERTER.structure(read_toml(text), Operations)
+    except BadToml as error:
+        raise BadOperations(f"{name}:{error.number}: {error.problem}") from None
     except Exception as error:  # noqa: BLE001 - cattrs raises groups of whatever hooks raise
-        raise BadOperations(f"{name}: {cattrs.transform_error(error, path=name)[0]}") from None
+        raise BadOperations(f"{name}: {cattrs.transform_error(error, path=name, format_exception=_said)[0]}") from None
     for problem in _problems(operations):
         raise BadOperations(f"{name}: {problem}")
     return operations
+
+
+def _said(error: BaseException, kind: type[Any] | None) -> str:
+    """Return what is wrong with a value: cattrs says of those that are no section only which method they lack."""
+    return "expected a section" if isinstance(error, AttributeError) else cattrs.v.format_exception(error, kind)
 
 
 def _problems(operations: Operations) -> Iterator[str]:
@@ -186,7 +192,7 @@ def _faults(rule: RefusalRule) -> Iterator[str]:
         yield f"refusals: of {quoted(rule.code)}, give a sqlstate, a constraint or a message"
     try:
         re.compile(rule.message or "")
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         yield f"refusals: {quoted(rule.message)} is no regular expression: {error}"
 
 

@@ -63,13 +63,13 @@ def is_database(path: Path) -> bool:
     Raises:
         DataError: It cannot be read.
     """
-    if path.exists() and not path.is_file() and not path.is_dir():
-        return False  # such as what another program hands over through a pipe, which could be read but once
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            return False  # such as what another program hands over through a pipe, which could be read but once
         with path.open("rb") as file:
             return file.read(len(_SQLITE)) == _SQLITE
-    except OSError as error:
-        raise DataError(path, None, f"cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # a name may hold what no name can
+        raise DataError(path, None, f"cannot be read: {getattr(error, 'strerror', error)}") from None
 
 
 def text_of(path: Path) -> str:
@@ -146,6 +146,6 @@ def time_of(text: str, path: Path, line: int) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # of the years 1 to 9999, some moments are outside of them in UTC
         raise DataError(path, line, f"expected a time such as 2026-01-05T09:30:00Z, got {quoted(text)}") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -33,15 +33,22 @@ def _statements(text: str) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
     for number, line in enumerate(text.splitlines(keepends=True), start=1):
         first = first if gathered else number
         gathered += line
-        if line.rstrip().endswith(",") and "#" not in line:
-            continue  # no statement ends so; a long array is not tried at each of its lines
+        if _goes_on(line, is_first=number == first):
+            continue
         try:
             tree = tomllib.loads(gathered)
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             continue
         if tree:
             yield first, gathered.lstrip(), tree
         gathered = ""
+
+
+def _goes_on(line: str, *, is_first: bool) -> bool:
+    """Tell whether no statement ends with a line; so a long array is not tried at each of its lines."""
+    if line.rstrip().endswith(",") and "#" not in line:
+        return True
+    return not is_first and not any(end in line for end in ("]", '"""', "'''"))
 
 
 def _deepest(tree: Any) -> Path:

@@ -14,6 +14,7 @@ from typing import Final
 from attrs import define, field
 
 from crm_domain.rules import CreditPolicy
+from crm_domain.schema import COUNT_MAX
 from crm_domain.simulation.histories import Histories, History, day_of
 from crm_domain.wording import quoted
 
@@ -31,6 +32,8 @@ _MARKS: Final[Mapping[str, frozenset[str]]] = {
     "users": frozenset({"id", "email", "created_at"}),
 }
 """By which columns each table is known; the first that a file has all of."""
+
+_DIGITS: Final = len(str(COUNT_MAX))
 
 _IGNORED: Final = frozenset({"stats", "profiles"})
 
@@ -74,11 +77,12 @@ def read_counters(path: Path, text: str, *, until: float | None) -> Histories:
 
 
 def _count(text: str, path: Path, line: int) -> int:
-    if not text.isascii() or not text.isdigit():
-        if not text:
-            return 0  # a user without counters did nothing yet
-        raise DataError(path, line, f"expected a count, got {quoted(text)}")
-    return int(text)
+    if not text:
+        return 0  # a user without counters did nothing yet
+    digits = text.lstrip("0") or "0"
+    if not (text.isascii() and text.isdigit()) or len(digits) > _DIGITS or int(digits) > COUNT_MAX:
+        raise DataError(path, line, f"expected a count from 0 to {COUNT_MAX}, got {quoted(text)}")
+    return int(digits)
 
 
 def kind_of(columns: Sequence[str]) -> str | None:

@@ -29,6 +29,11 @@ Payment: TypeAlias = tuple[str, float, Decimal | None]
 """The user, the time in days, and the amount if it is known."""
 
 _DELIMITER: Final = re.compile(r"[,;\t]")
+_AMOUNT: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+AMOUNT_MAX: Final = 10**12
+"""The most that one payment may be; greater sums are mistakes, and their mean would be no price."""
+
 _TIME: Final = re.compile(r"(19|20)\d\d(-?)(0[1-9]|1[0-2])\2([0-2]\d|3[01])([T ].*)?")
 
 
@@ -127,10 +132,12 @@ def _places(cells: Sequence[str]) -> tuple[int, int | None, int]:
 
 
 def _amount(text: str, path: Path, line: int) -> Decimal:
+    if not _AMOUNT.fullmatch(text):
+        raise DataError(path, line, f"expected an amount such as 12.99, got {quoted(text)}")
     try:
         amount = Decimal(text)
-    except InvalidOperation:
-        raise DataError(path, line, f"expected an amount such as 12.99, got {quoted(text)}") from None
-    if not amount.is_finite() or amount < 0:
-        raise DataError(path, line, f"expected an amount of 0 or more, got {cut(text)}")
+    except InvalidOperation:  # an exponent that no one can count
+        amount = Decimal("Infinity")
+    if not 0 <= amount <= AMOUNT_MAX:
+        raise DataError(path, line, f"expected an amount from 0 to {AMOUNT_MAX:,}, got {cut(text)}")
     return amount

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -14,6 +13,7 @@ import attrs
 from attrs import field, frozen
 
 from crm_adapters.inputs import SETTINGS_MAX
+from crm_adapters.toml import BadToml, read_toml
 from crm_domain.rules import CreditPolicy, Rules
 from crm_domain.simulation import Arrivals, Scenario
 from crm_domain.simulation.parameters import UnknownParameter
@@ -24,10 +24,8 @@ from .errors import DataError, ScenarioError
 from .lines import lines_of
 from .settings import as_needed, number_of
 
-_PLACE: Final = re.compile(r"\(at line (\d+), column \d+\)")
 _PATH: Final = re.compile(r"[a-z_]+(?:\.[a-z_]+)*")
 _FROM_FILE: Final = ("file", "column")
-_ONE_LINE: Final = 100
 
 SECTIONS: Final[Mapping[str, type[Any]]] = {
     "policy": CreditPolicy,
@@ -78,18 +76,10 @@ def loads(text: str, *, name: str = "scenario", folder: Path = Path()) -> Scenar
         DataError: A file of dates that it names cannot be read.
     """
     try:
-        tree = tomllib.loads(text, parse_float=number_of)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise _no_toml(name, text, error) from None
+        tree = read_toml(text, number_of)
+    except BadToml as error:
+        raise ScenarioError(name, error.number, error.problem) from None
     return _Document(name=name, text=text, folder=folder, tree=tree).scenario()
-
-
-def _no_toml(name: str, text: str, error: Exception) -> ScenarioError:
-    place = _PLACE.search(str(error))
-    line = int(place[1]) if place else len(text.splitlines())
-    said = _PLACE.sub("", str(error)).replace("(at end of document)", "").strip()
-    said = said.replace("Cannot overwrite a value", "a key is there twice")
-    return ScenarioError(name, max(line, 1), f"is not TOML: {said[:_ONE_LINE]}")
 
 
 @frozen(kw_only=True)

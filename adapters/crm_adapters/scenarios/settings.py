@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeVar
 
 import attrs
 
+from crm_adapters.toml import BadToml, read_toml
 from crm_domain.rules import Rules
 from crm_domain.simulation import Scenario
 from crm_domain.simulation.parameters import with_parameters
-from crm_domain.wording import quoted
+from crm_domain.wording import cut, quoted
 
 from .errors import ScenarioError
 
@@ -35,7 +35,10 @@ def with_settings(scenario: Scenario, settings: Iterable[str]) -> Scenario:
         path, text = parted(setting)
         if path in values:
             raise ScenarioError(path, None, "is set twice: leave one out")
-        values[path] = value_of(text)
+        try:
+            values[path] = value_of(text)
+        except BadToml as error:
+            raise ScenarioError(path, None, error.problem) from None
     return with_values(scenario, values)
 
 
@@ -48,11 +51,17 @@ def with_values(scenario: Scenario, values: dict[str, Any]) -> Scenario:
     try:
         others = {path: _checked(path, value) for path, value in values.items() if path != RULES}
         if RULES in values:
-            rules = Rules.parse(str(values[RULES]))
+            rules = _rules(values[RULES])
             scenario = attrs.evolve(scenario, rules=attrs.evolve(rules, credit_policy=scenario.policy))
         return with_parameters(scenario, others)
     except (TypeError, ValueError) as error:
         raise ScenarioError("setting", None, _without_repetition(str(error), values)) from None
+
+
+def _rules(steps: object) -> Rules:
+    if not isinstance(steps, str):
+        raise TypeError(f"rules: expected steps such as hardened,-grant_once, got {quoted(steps)}")
+    return Rules.parse(steps)
 
 
 def _without_repetition(said: str, paths: Iterable[str]) -> str:
@@ -93,16 +102,29 @@ def parted(setting: str) -> tuple[str, str]:
 
 
 def value_of(text: str) -> Any:
-    """Return the value that a text stands for in TOML; the text itself if it is none."""
+    """Return the value that a text stands for in TOML; the text itself if it is none.
+
+    Raises:
+        BadToml: It is a number that no one can count, or nests too deeply.
+    """
     try:
-        return tomllib.loads(f"value = {text}", parse_float=number_of)["value"]
-    except (tomllib.TOMLDecodeError, KeyError):
+        return read_toml(f"value = {text}", number_of)["value"]
+    except BadToml as error:
+        if not error.is_syntax:
+            raise
         return {"none": None, "None": None}.get(text, text)
 
 
 def number_of(text: str) -> float | Decimal:
-    """Return a number with a fraction: exact, where it is so as a price has it."""
-    number = Decimal(text)
+    """Return a number with a fraction: exact, where it is so as a price has it.
+
+    Raises:
+        ValueError: Its exponent is one that no one can count.
+    """
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"the exponent of the number {cut(text)} is too long") from None
     return number if number.is_finite() else float(text)
 
 
@@ -130,8 +152,8 @@ def as_needed(name: str, value: Any) -> Any:
     """
     if name == "price":
         try:
-            return Decimal(str(value))
-        except ArithmeticError:
+            return Decimal(value) if type(value) is int else Decimal(str(value))
+        except (ArithmeticError, ValueError):
             raise ValueError(f"expected an amount such as 12.99, got {quoted(value)}") from None
     value = plain(value)
     return None if name == "alike" and value == float("inf") else value
