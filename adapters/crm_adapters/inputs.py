@@ -62,13 +62,18 @@ def bounded_content(file: IO[bytes], most: int, *, line_max: int | None = None) 
     Args:
         file: The file.
         most: How many bytes it may have.
-        line_max: How many bytes a line may have; as many as the file if None.
+        line_max: How many bytes a line may have; None if lines have no limit of their own.
 
     Raises:
         TooLong: It has more, or a line has.
     """
+    if line_max is None:
+        whole = file.read(most + 1)
+        if len(whole) > most:
+            raise TooLong(None, most)
+        return whole
     content = BytesIO()
-    for line in bounded_lines(file, line_max or most):
+    for line in bounded_lines(file, line_max):
         if content.tell() + len(line) > most:
             raise TooLong(None, most)
         content.write(line)

@@ -40,12 +40,11 @@ def test_a_longer_line_is_named() -> None:
 
 def test_a_whole_input_has_a_limit() -> None:
     """So may its lines have."""
-    assert bounded_content(BytesIO(b"a\nb\n"), 4) == b"a\nb\n"
-    assert bounded_content(BytesIO(b""), 4) == b""
-    with pytest.raises(TooLong, match=r"^the input is longer than 4 bytes"):
-        bounded_content(BytesIO(b"a\nb\nc"), 4)
-    with pytest.raises(TooLong, match=r"^line 1: the line is longer than 4 bytes"):
-        bounded_content(BytesIO(b"abcde"), 4)
+    for line_max in (None, 3):
+        assert bounded_content(BytesIO(b"a\nb\n"), 4, line_max=line_max) == b"a\nb\n"
+        assert bounded_content(BytesIO(b""), 4, line_max=line_max) == b""
+        with pytest.raises(TooLong, match=r"^the input is longer than 4 bytes"):
+            bounded_content(BytesIO(b"a\nb\nc"), 4, line_max=line_max)
     with pytest.raises(TooLong, match=r"^line 2: the line is longer than 2 KiB"):
         bounded_content(BytesIO(b"a\n" + b"b" * 3_000), 4_000, line_max=2_048)
 
@@ -143,7 +142,7 @@ def test_what_a_pipe_hands_over_is_read_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "read", [lambda file: next(read_log(file, "log")), lambda file: bounded_content(file, 8 * MIB)]
+    "read", [lambda file: next(read_log(file, "log")), lambda file: bounded_content(file, 8 * MIB, line_max=LINE_MAX)]
 )
 def test_a_long_line_takes_little_memory(read: Callable[[Any], object]) -> None:
     """However long it is."""
