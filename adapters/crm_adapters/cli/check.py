@@ -108,7 +108,8 @@ def check(
       postgresql://…     a database with the document's tables, PostgreSQL 15 or newer, Supabase's
                          too: its structure is copied into a scratch database, which is written to
                          as the document's front end would, and dropped in the end. The database
-                         itself is only read.
+                         itself is only read. "host=… dbname=…" is taken, too. Other users of this
+                         machine see a password that is typed here, but not one in PGPASSWORD.
 
     It is held to --rules. The known holes of the document are tried first, then every cell of the
     matrix of roles, tables, commands and columns, then random walks by several people: the rules

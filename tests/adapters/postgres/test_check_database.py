@@ -191,6 +191,18 @@ def test_what_pg_dump_wrote_is_no_sql(
     _is_one_line(done, 'what pg_dump wrote cannot be read: syntax error at or near "nonsense"')
 
 
+def test_a_report_has_no_password(check: Any, make_database: MakeDatabase, nothing_left: None) -> None:
+    """Of a database that is examined, host, database and user are printed; a backend shows nothing of itself."""
+    dsn = uri(make_database(SEED), password="s3cr3tM4rker")
+    for form in ("--json", "--python"):
+        done = check(dsn, form, "--walks", "1", "--no-matrix")
+        assert done.exit_code == 1
+        assert "postgresql://" in done.stdout
+        assert "s3cr3tM4rker" not in done.stdout + done.stderr
+    with opened(dsn) as backend:
+        assert "s3cr3tM4rker" not in f"{backend!r} {backend.catalog!r} {backend.sent()}"
+
+
 @pytest.mark.parametrize("secret", ["password", "sslpassword"])
 def test_secrets_are_on_no_command_line(
     check: Any,
