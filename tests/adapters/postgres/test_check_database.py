@@ -377,7 +377,7 @@ def test_a_database_whose_columns_are_called_otherwise(
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ("[roles", "this is no TOML"),
+        ("[roles", "is not TOML"),
         (
             "[operations.track_view]\nfunction = 'public.count_view'\narguments = { email = 'mail' }",
             "operations.track_view: the database has no function public.count_view(mail).",

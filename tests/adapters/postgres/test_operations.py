@@ -52,12 +52,12 @@ def test_a_file_takes_the_place_of_what_it_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[roles", "this is no TOML: Expected ']'"),
+        ("[roles", "is not TOML: Expected ']'"),
         ("[roles]\nadmin = 'root'", "extra fields found (admin) @ ops.toml.roles"),
         ("[roles]\nuser = 1", "invalid value for type, expected str @ ops.toml.roles.user"),
         (
             "[operations.sell]\nfunction = 'sell'",
-            "operations.sell: there is no such operation; there are register_user",
+            "operations: there is no operation 'sell'; there are register_user",
         ),
         ("[operations.track_view]", "operations.track_view: give either function or sql"),
         (
@@ -82,7 +82,7 @@ def test_what_cannot_be_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, t
     Path("ops.toml").write_text(text)
     with pytest.raises(BadOperations) as told:
         read_operations(Path("ops.toml"))
-    assert str(told.value).startswith("ops.toml: ")
+    assert str(told.value).startswith("ops.toml:")
     assert said in str(told.value)
     assert "\n" not in str(told.value)
 

@@ -181,7 +181,7 @@ def test_bad_arguments_are_named(simulate: Callable[..., Part]) -> None:
         simulate(WILD, 1.0)
     with pytest.raises(ValueError, match=r"users: expected a range within 0 to 60, got range\(0, 61\)"):
         simulate(WILD, 1, range(61))
-    with pytest.raises(ValueError, match="keep: there is no table 'user'; there are users, events"):
+    with pytest.raises(ValueError, match="keep: there is no table 'user'; did you mean users"):
         simulate(WILD, 1, keep={"user"})
 
 

@@ -197,7 +197,7 @@ def test_the_default_scenario_needs_no_argument() -> None:
     ("how", "said"),
     [
         ({"engine": "quantum"}, "engine: there is no 'quantum'; there are auto, compiled, plain, reference"),
-        ({"keep": {"user"}}, "keep: there is no table 'user'; there are users, events"),
+        ({"keep": {"user"}}, "keep: there is no table 'user'; did you mean users"),
     ],
 )
 def test_runs_that_there_are_not(how: dict[str, Any], said: str) -> None:
