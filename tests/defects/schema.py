@@ -494,6 +494,11 @@ CONSTRAINTS: Final = (
     ),
 )
 
+_PLUGINS: Final = (
+    Sql("create schema plugins"),
+    Sql("grant usage, create on schema plugins to authenticated"),
+)
+
 FUNCTIONS: Final = (
     schema_defect(
         "recordings_cost_two",
@@ -619,6 +624,53 @@ FUNCTIONS: Final = (
         _ONE_CREDIT,
         Sql("alter function public.crm_charge reset search_path"),
         Edited("crm_charge", "public.profiles", "profiles"),
+    ),
+    schema_defect(
+        "types_are_looked_for_in_pg_temp_first",
+        "The search_path of a definer function is empty, and it names types without their schema.",
+        _POLICIES,
+        Sql("alter function public.use_idempotency_key set search_path = ''"),
+    ),
+    schema_defect(
+        "types_of_a_trigger_are_looked_for_in_pg_temp_first",
+        "The search_path of a trigger's definer function does not name pg_temp.",
+        _POLICIES,
+        Sql("alter function public.crm_recording_status set search_path = pg_catalog"),
+    ),
+    schema_defect(
+        "own_table_is_looked_for_in_pg_temp_first",
+        "A definer function writes to a table without its schema, and its search_path does not name pg_temp.",
+        _POLICIES,
+        Sql("alter function public.answer_idempotency_key set search_path = pg_catalog, public"),
+        Edited("answer_idempotency_key", "public.idempotency_keys", "idempotency_keys"),
+        Edited("answer_idempotency_key", "::text", "::pg_catalog.text"),
+    ),
+    schema_defect(
+        "temporary_view_is_read",
+        "A definer function reads a table without its schema, and its search_path does not name pg_temp.",
+        _POLICIES,
+        Sql("alter function public.crm_lone_mirror set search_path = public"),
+        Edited("crm_lone_mirror", "public.profiles", "profiles"),
+    ),
+    schema_defect(
+        "functions_of_users_are_called",
+        "The search_path of a definer function begins with a schema where users may create functions.",
+        _POLICIES,
+        *_PLUGINS,
+        Sql("alter function public.crm_recording_status set search_path = plugins, pg_catalog, pg_temp"),
+    ),
+    schema_defect(
+        "operators_of_users_are_applied",
+        "The search_path of a definer function that calls no other begins with a schema where users may create operators.",
+        _POLICIES,
+        *_PLUGINS,
+        Sql("alter function public.crm_credit_sync set search_path = plugins, pg_catalog, pg_temp"),
+    ),
+    schema_defect(
+        "no_user_is_the_service",
+        "A token of the role authenticated that names no user is taken for the service's.",
+        _POLICIES,
+        Edited("crm_caller", "if v_me is null", "if false"),
     ),
     schema_defect(
         "keys_answer_anything",

@@ -34,6 +34,8 @@ SOME: Final = {
     "recordings_cost_two",
     "one_charge_for_a_statement",
     "unpinned_path",
+    "types_are_looked_for_in_pg_temp_first",
+    "no_user_is_the_service",
 }
 SOUGHT: Final = [d for d in DEFECTS if os.environ.get("CRM_DOMAIN_SCHEMA_DEFECTS") == "all" or d.name in SOME]
 CONTROL_WALKS: Final = int(os.environ.get("CRM_DOMAIN_SCHEMA_CONTROL_WALKS", "5"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -169,6 +169,23 @@ class PostgresBackend:
             ServerLost: The server is gone.
         """
         return self.type_in(session, session.transaction(principal, statements, end), last=1 if end == OPEN else 2)
+
+    def warnings_of(self, principal: Principal, statements: Sequence[str]) -> Sequence[str]:
+        """Return what the server warns of in one transaction, in a session of its own, which is rolled back.
+
+        Raises:
+            ServerLost: The server is gone.
+        """
+        session, heard = Session(self._scratch.conninfo, self.catalog.operations.roles), []
+        session.connection.add_notice_handler(lambda notice: heard.append(notice.message_primary or ""))
+        sent = session.transaction(principal, statements, ROLLBACK)
+        self._sent.append("; ".join(sent) + "; -- in a new session")
+        try:
+            with suppress(psycopg.Error):
+                session.send(sent, last=2)
+        finally:
+            session.close()
+        return heard
 
     def commit(self, session: Session) -> None:
         """Commit what `run` left open; otherwise as that."""

@@ -6,8 +6,9 @@ in the place of real ones, rights under default grants, ON CONFLICT, several row
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -24,8 +25,12 @@ from crm_domain.sources import label_uuid
 from crm_domain.testing import AMY, BOB, Person, Probe
 
 from .catalog import Catalog
+from .escalation import others_rights
 from .literals import literal
+from .operations import KEYED
+from .planted import PLACED_KINDS, TEMPORARY_KINDS
 from .sessions import COMMIT, ROLLBACK, Result
+from .statements import called, statement_of
 
 _SAFETY: Final = "definer_safety"
 _CHARGE: Final = "charge_after_write"
@@ -49,12 +54,18 @@ class Tried(Protocol):
     def look_up(self, query: str) -> Sequence[dict[str, Any]]:
         """Return what a query finds in the catalogue."""
 
+    def warnings_of(self, principal: Principal, statements: Sequence[str]) -> Sequence[str]:
+        """Return what the server warns of in one transaction, in a session of its own, which is rolled back."""
+
 
 def probes(backend: Tried) -> Iterator[Probe]:
     """Yield everything that is tried."""
     for shadow in (rows.PROFILES, rows.CRM_USERS, rows.CRM_DASHBOARD_STATS):
         yield _probe(_SAFETY, _SHADOWED[shadow.name], _synced(AMY), _shadowed, backend, shadow)
     yield _probe(_SAFETY, _OTHERS, [*_synced(AMY), _deactivated(AMY)], _active_again, backend)
+    for kind in (*TEMPORARY_KINDS, *PLACED_KINDS):
+        yield _probe(_SAFETY, _OTHERS, [*_synced(AMY), *_stored(AMY)], others_rights, backend, kind)
+    yield _probe(_SAFETY, _OTHERS, [*_synced(AMY), *_stored(AMY)], _without_a_user, backend)
     for who in (ANON, AMY.principal):
         yield _probe(_SAFETY, _OTHERS, [*_synced(BOB), *_stored(BOB)], _truncated, backend, who)
     yield _probe(_SAFETY, _OTHERS, [], _left_open, backend)
@@ -284,6 +295,47 @@ from pg_catalog.pg_class c
 where c.relkind in ('r', 'v', 'm', 'p') and c.relnamespace = 'public'::pg_catalog.regnamespace
   and not exists (select from pg_catalog.pg_depend d where d.objid = c.oid and d.deptype = 'e') order by 1
 """
+
+# --- tokens that name no user -------------------------------------------------------------------
+
+
+def _without_a_user(backend: Tried) -> str:
+    """Ask as users do, with a token that says nothing of who it is: that is neither a user nor the service."""
+    roles = backend.catalog.operations.roles
+    unnamed = f"set local request.jwt.claims = {literal(json.dumps({'role': roles.user}))}"
+    who = f"a token of the role {roles.user} that names no user"
+    texts = []
+    for n, relation in backend.catalog.relations.items():
+        found = _could(backend, AMY.principal, [unnamed, f"select * from {relation.sql}"])
+        if found and found.rows:
+            texts.append(f"{who} reads {n}")
+    if _could(backend, AMY.principal, [unnamed, _insert(backend, [AMY], ids=_IDS[1:])]):
+        texts.append(f"{who} stores a recording of {AMY.label}'s")
+    for request in _OF_THE_SERVICE:
+        with suppress(NotImplementedError):
+            if _could(backend, AMY.principal, [unnamed, statement_of(request, backend.catalog).sql]):
+                texts.append(f"{who} may ask for {type(request).__name__}")
+    with suppress(NotImplementedError):
+        texts += _answers_read(backend, unnamed, who)
+    return "; ".join(texts)
+
+
+_OF_THE_SERVICE: Final = (
+    c.RegisterUser(user_id=BOB.user_id, email=BOB.email),
+    c.SyncCrmUser(user_id=BOB.user_id, email=BOB.email),
+    c.RecordPayment(user_id=AMY.user_id, amount="12.99", ref="a"),
+)
+
+
+def _answers_read(backend: Tried, unnamed: str, who: str) -> Iterator[str]:
+    """Yield what is wrong if a key that the service used answers someone who is not the service."""
+    key = {"key": literal("a"), "fingerprint": literal("b"), "answer": literal(json.dumps({"credited": True}))}
+    claim, answer = (called(backend.catalog.operation(wanted), {n: key[n] for n in KEYED[wanted]}) for wanted in KEYED)
+    _try(backend, SERVICE, [claim, answer])
+    found = _could(backend, AMY.principal, [unnamed, claim])
+    if found and any(value is not None for row in found.rows for value in row.values()):
+        yield f"{who} reads the answer that the service got under its key"
+
 
 # --- charged once per stored row ----------------------------------------------------------------
 
