@@ -176,7 +176,11 @@ class PostgresBackend:
         Raises:
             ServerLost: The server is gone.
         """
-        session, heard = Session(self._scratch.conninfo, self.catalog.operations.roles), []
+        heard: list[str] = []
+        try:
+            session = Session(self._scratch.conninfo, self.catalog.operations.roles)
+        except psycopg.OperationalError as error:
+            raise ServerLost(f"the server lets no new session in: {told(error)}") from None
         session.connection.add_notice_handler(lambda notice: heard.append(notice.message_primary or ""))
         sent = session.transaction(principal, statements, ROLLBACK)
         self._sent.append("; ".join(sent) + "; -- in a new session")

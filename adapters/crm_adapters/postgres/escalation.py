@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
+from functools import cache, partial
 from typing import Any, Final, Protocol
 
 from crm_domain import commands as c
@@ -52,10 +53,11 @@ def others_rights(backend: Asked, kind: str) -> str:
 
 def _reached(backend: Asked, kind: str) -> Iterator[tuple[Principal, list[str], str, Sequence[str]]]:
     """Yield who got others' rights by which statements and which call, and what the server warned of."""
+    planted_in = cache(partial(plantings, backend.look_up, kind))
     for who in _CALLERS:
         calls = [*_requests(backend, who), *_callable(backend, who)]
         for place in _places(backend, who, kind):
-            found = plantings(backend.look_up, kind, place)
+            found = planted_in(place)
             begun = [path_through(place)] if kind in PLACED_KINDS else []
             begun += witness(backend.catalog.operations.roles.of(who.role))
             everything = [*begun, *(guarded(planting.statements) for planting in found)]

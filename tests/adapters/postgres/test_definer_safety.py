@@ -14,9 +14,11 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from crm_adapters.postgres import migrations
+from crm_adapters.postgres.errors import ServerLost
 from crm_adapters.postgres.escalation import others_rights
 from crm_adapters.postgres.keyed import opened
 from crm_adapters.postgres.planted import PLACED_KINDS, TEMPORARY, TEMPORARY_KINDS, path_through, plantings, witness
@@ -292,3 +294,6 @@ def test_warnings_of_others_are_no_finding(make_database: Any) -> None:
         assert others_rights(backend, "domain") == ""
         assert backend.warnings_of(AMY.principal, ["select public.warn('a')"]) == ["this is old"]
         assert backend.warnings_of(AMY.principal, ["select nothing"]) == []
+        backend._scratch.conninfo = make_conninfo(backend._scratch.conninfo, dbname="nowhere")
+        with pytest.raises(ServerLost, match=r'the server lets no new session in: .*"nowhere" does not exist'):
+            backend.warnings_of(AMY.principal, ["select 1"])
