@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from crm_adapters.command_log import LogError
+from crm_adapters.files import NotAFile
 from crm_adapters.scenarios import DataError
 from crm_adapters.sqlite import StoreError
 from crm_domain.wording import unknown
@@ -85,7 +86,7 @@ class Commands(click.Group):
     def _invoked(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (DataError, LogError, StoreError) as error:
+        except (DataError, LogError, NotAFile, StoreError) as error:
             raise BadInput(str(error)) from None
         except KeyboardInterrupt:
             ctx.exit(EXIT_INTERRUPTED)

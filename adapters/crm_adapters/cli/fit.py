@@ -9,7 +9,8 @@ from typing import Any, Final
 import attrs
 import click
 
-from crm_adapters.scenarios import DataError, load, save, with_settings
+from crm_adapters.files import is_stdout, refuse_special
+from crm_adapters.scenarios import DataError, dumps, load, save, with_settings
 from crm_adapters.scenarios.csvfiles import time_of
 from crm_adapters.scenarios.sources import Data, read_sources
 from crm_adapters.sqlite.reading import Progress
@@ -31,7 +32,7 @@ _PARTS: Final = ("user", "time", "amount")
 
 @click.command("fit", short_help="Make a scenario from what real users did.")
 @click.argument("sources", nargs=-1, required=True, type=FILE)
-@click.option("--out", type=FILE, metavar="FILE", help="Write the scenario to a new FILE (TOML).")
+@click.option("--out", type=FILE, metavar="FILE", help="Write the scenario to a new FILE (TOML); - is standard output.")
 @click.option(
     "--base",
     type=FILE,
@@ -87,7 +88,10 @@ def fit_command(
     \b
     Exit codes: 0 it is done, 2 a file is wrong, or FILE exists already, 130 Ctrl-C.
     """  # noqa: D301 - click takes \b for "keep these lines as they are"
-    if out is not None and out.exists():
+    to_stdout = out is not None and is_stdout(out)
+    if to_stdout and form is not Form.TABLE:
+        raise click.UsageError(f"--out: {out} is where --{form.value} goes: choose one of the two.")
+    if out is not None and not to_stdout and refuse_special(out).exists():
         raise click.UsageError(f"--out: {out} exists already: choose another name, or move it away.")
     named = _named(columns)
     end = None if until is None else _moment(until)
@@ -101,10 +105,12 @@ def fit_command(
     except ValueError as error:
         raise DataError(sources[0], None, str(error).removeprefix("fit: ")) from None
     if form is Form.TABLE:
-        click.echo(printable(_shown(fitted)))
+        click.echo(printable(_shown(fitted)), err=to_stdout)
     else:
         print_rows(form, _COLUMNS, map(_row, fitted.estimates))
-    if out is not None:
+    if to_stdout:
+        click.echo(dumps(fitted.scenario), nl=False)
+    elif out is not None:
         save(fitted.scenario, out)
         click.echo(f"\nWrote {out}. Run it with: crm-domain simulate {out}", err=form is not Form.TABLE)
 

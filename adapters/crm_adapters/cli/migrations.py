@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from crm_adapters.files import is_stdout, refuse_special, write_new
 from crm_domain import Rules
 
 from .options import rules_option
@@ -40,7 +41,7 @@ def migrations(*, rules: Rules, plain: bool, down: bool, out: Path | None) -> No
     if plain and down:
         raise click.UsageError("Give either --plain or --down: what stands for Supabase stays.")
     files = _files(rules, plain=plain, down=down)
-    if out is None:
+    if out is None or is_stdout(out):
         click.echo("\n".join(text for _, text in files), nl=False)
     else:
         _save(files, out)
@@ -61,11 +62,11 @@ def _files(rules: Rules, *, plain: bool, down: bool) -> list[tuple[str, str]]:
 def _save(files: Sequence[tuple[str, str]], folder: Path) -> None:
     """Save all files, or none of them."""
     for name, _ in files:
-        if (folder / name).exists():
+        if refuse_special(folder / name).exists():
             raise click.ClickException(f"{folder / name} exists already: delete it, or choose another folder.")
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files:
-        (folder / name).write_text(text, encoding="utf-8")
+        write_new(folder / name, text.encode())
     click.echo("Saved, to be run in this order:")
     for name, _ in files:
         click.echo(f"  {folder / name}")

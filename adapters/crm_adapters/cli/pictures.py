@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 from attrs import frozen
 
+from crm_adapters.files import refuse_special
 from crm_domain.simulation import Comparison, Replications
 
 _FORMATS: Final = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
@@ -29,8 +30,10 @@ class Picture:
         """Return a picture that is to be made there.
 
         Raises:
+            NotAFile: A device, a FIFO, a socket or a folder is there.
             click.UsageError: Its name ends in no format, its folder is missing, or matplotlib is.
         """
+        refuse_special(path)
         suffix = path.suffix.lower()
         if suffix not in _FORMATS:
             raise click.UsageError(f"--plot: {path} must end in {', '.join(_FORMATS)}.")

@@ -13,7 +13,8 @@ from click.core import ParameterSource
 
 from crm_adapters.command_log import LogError, Run, final_state
 from crm_adapters.sqlite import SqliteStore, StoreError, stored_rules
-from crm_adapters.sqlite.opening import is_new, real_path
+from crm_adapters.sqlite.opening import real_path
+from crm_adapters.sqlite.reading import is_new
 from crm_domain import Rules
 
 from .database import FILE, timeout_option

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import click
 
+from crm_adapters.files import is_stdout, write_new
+
+from .database import FILE
 from .options import SAMPLE_NAME, sample_log
 
 
 @click.command(short_help="Print the sample log, or save it.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save it under this name instead.")
+@click.option("--out", type=FILE, help="Save it under this name instead; - is standard output.")
 def sample(out: Path | None) -> None:
     """Print the sample log, two weeks in the life of a small service, or save it in order to change it.
 
@@ -19,12 +22,11 @@ def sample(out: Path | None) -> None:
       crm-domain sample | head -3
       crm-domain sample --out my.jsonl
     """  # noqa: D301 - click takes \b for "keep these lines as they are"
-    if out is None:
+    if out is None or is_stdout(out):
         click.echo(sample_log(), nl=False)
         return
     try:
-        with out.open("xb") as file:
-            file.write(sample_log())
+        write_new(out, sample_log())
     except FileExistsError:
         raise click.ClickException(f"{out} exists already: delete it, or choose another name.") from None
     click.echo(f"Saved {SAMPLE_NAME} as {out}. Run it with: crm-domain run {out} --summary")

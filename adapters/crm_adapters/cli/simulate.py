@@ -15,6 +15,7 @@ import attrs
 import click
 from attrs import frozen
 
+from crm_adapters.files import write_over
 from crm_adapters.processes import Processes
 from crm_adapters.scenarios import alternatives, dumps, load, loads, with_settings
 from crm_adapters.scenarios.reading import text_of_scenario
@@ -298,7 +299,7 @@ def _run(ctx: click.Context, work: _Work) -> _Done:
                 save_as(check.crm, work.db, progress=show)
                 written = f"{work.db} was written."
             if work.picture is not None:
-                work.picture.path.write_bytes(drawn)
+                write_over(work.picture.path, drawn)
     except Interrupted as error:
         click.echo(
             f"Interrupted: {error.done:,} of {error.total:,} users were simulated. Nothing was written.", err=True

@@ -10,7 +10,10 @@ from typing import IO, Final
 
 from attrs import frozen
 
+from crm_adapters.files import special_kind
 from crm_adapters.inputs import DATA_MAX, LINE_MAX, TooLong, bounded_content
+from crm_adapters.sqlite import StoreError
+from crm_adapters.sqlite.reading import is_sqlite
 from crm_domain.wording import quoted, unknown
 
 from .errors import DataError
@@ -20,8 +23,6 @@ TIME_COLUMNS: Final = (
     "date", "datetime",
 )  # fmt: skip
 """Names of columns that hold times, the likeliest first."""
-
-_SQLITE: Final = b"SQLite format 3\0"
 
 
 @frozen
@@ -63,22 +64,26 @@ def is_database(path: Path) -> bool:
     Raises:
         DataError: It cannot be read.
     """
+    if special_kind(path) not in {None, "a folder"}:
+        return False  # such as what another program hands over through a pipe, which could be read but once
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            return False  # such as what another program hands over through a pipe, which could be read but once
-        with path.open("rb") as file:
-            return file.read(len(_SQLITE)) == _SQLITE
+        path.stat()
+        return is_sqlite(path)
     except (OSError, ValueError) as error:  # a name may hold what no name can
         raise DataError(path, None, f"cannot be read: {getattr(error, 'strerror', error)}") from None
+    except StoreError as error:
+        raise DataError(path, None, error.reason) from None
 
 
 def text_of(path: Path) -> str:
     """Return the text of a file, without a byte order mark.
 
     Raises:
-        DataError: It is not UTF-8, or too long; with the line.
+        DataError: It is a database, not UTF-8, or too long; with the line.
         OSError: It cannot be read.
     """
+    if path.exists() and is_database(path):
+        raise DataError(path, None, "is a database, and a text is expected here")
     with path.open("rb") as file:
         return decoded(content_of(file, path, DATA_MAX, line_max=LINE_MAX), path)
 

@@ -18,7 +18,7 @@ from crm_domain.rules import CreditPolicy, Rules
 from crm_domain.simulation import Arrivals, Scenario
 from crm_domain.simulation.parameters import UnknownParameter
 
-from .csvfiles import content_of, decoded
+from .csvfiles import content_of, decoded, is_database
 from .dates import arrival_dates
 from .errors import DataError, ScenarioError
 from .lines import lines_of
@@ -47,6 +47,8 @@ def load(path: str | os.PathLike[str]) -> Scenario:
         OSError: The file cannot be read.
     """
     file = Path(path)
+    if file.is_file() and is_database(file):
+        raise ScenarioError(file, None, "is a database, and a scenario is a text (TOML)")
     with file.open("rb") as opened:
         return loads(text_of_scenario(opened, str(file)), name=str(file), folder=file.parent)
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import attrs
 
+from crm_adapters.files import write_new
 from crm_domain.command_log import rfc3339
 from crm_domain.simulation import Arrivals, Scenario
 
@@ -58,11 +59,11 @@ def save(scenario: Scenario, path: str | os.PathLike[str]) -> None:
     """Write a scenario to a file that does not exist yet.
 
     Raises:
+        NotAFile: A device, a FIFO, a socket or a folder is there.
         FileExistsError: It exists.
         OSError: It cannot be written.
     """
-    with Path(path).open("x", encoding="utf-8") as file:
-        file.write(dumps(scenario))
+    write_new(Path(path), dumps(scenario).encode())
 
 
 def _section(name: str, part: Any) -> Iterator[str]:

@@ -19,13 +19,15 @@ from typing import Final
 
 from attrs import frozen
 
+from crm_adapters.files import special_kind
 from crm_domain.rules import Rules
 
+from .elsewhere import in_another_process
 from .errors import StoreBusy, StoreError
 from .locking import FileLock
-from .opening import header_of, real_path
+from .opening import real_path
 from .partial import appear, partial_beside, sync_file, sync_folder
-from .reading import Progress, in_silence, looked_at
+from .reading import Progress, has_content, in_silence, looked_at, refuse_foreign
 from .verification import Verification
 
 _PAGES_PER_STEP: Final = 2048  # 8 MiB: often enough to tell of progress
@@ -110,7 +112,9 @@ def restore(
     source, file = real_path(backup), real_path(path)
     if source == file:
         raise StoreError(file, "is the very file that is to be restored: name a backup of it")
-    former = header_of(file)
+    former = has_content(file)
+    if former:
+        refuse_foreign(file, busy_timeout_seconds=busy_timeout_seconds)
     with partial_beside(file) as partial:
         with looked_at(source, busy_timeout_seconds=busy_timeout_seconds) as raw:
             _copy(raw, source, partial, progress)
@@ -131,8 +135,8 @@ def restore(
 def _refuse_target(file: Path, copy: Path, *, force: bool) -> None:
     if str(copy) in {f"{file}{suffix}" for suffix in ("", *_LOGS, "-shm", "-lock")}:
         raise StoreError(copy, "belongs to the very file that is to be copied: choose another name")
-    if copy.is_dir():
-        raise StoreError(copy, "is a directory: name a file")
+    if kind := special_kind(copy):
+        raise StoreError(copy, f"is {kind}: name a file")
     if copy.exists() and not force:
         raise StoreError(copy, "exists already: choose another name, or use force to replace it")
     for log in (Path(f"{copy}{suffix}") for suffix in _LOGS):
@@ -171,7 +175,7 @@ def _replace(file: Path, partial: Path, *, keep: bool, timeout_seconds: float) -
     turns = FileLock(file, timeout_seconds)
     try:
         turns.acquire()
-        if header_of(file):
+        if has_content(file):
             _empty_log(file, timeout_seconds)
         kept = _put_aside(file) if keep else None
         try:
@@ -212,5 +216,5 @@ def _linked(former: Path, kept: Path) -> Path | None:
     try:
         kept.hardlink_to(former)
     except OSError:  # a file system without links
-        shutil.copy2(former, kept)
+        in_another_process("import shutil, sys; shutil.copy2(*sys.argv[1:])", former, kept)
     return kept

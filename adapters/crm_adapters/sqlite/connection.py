@@ -10,10 +10,10 @@ import os
 import sqlite3
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock, get_ident
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NoReturn, TypeAlias
 
 from sqlite_utils import Database
 
@@ -21,7 +21,8 @@ from crm_domain.tasks import Holder
 
 from .errors import StoreBusy, StoreError
 from .filling import Filling
-from .locking import FileLock, has_wal_reset_bug
+from .handle import FORKED, LOG_GONE, Handle
+from .locking import FileLock
 
 Synchronous: TypeAlias = Literal["FULL", "NORMAL"]
 """FULL: a commit outlives a loss of power. NORMAL: the last commits may not, the file stays whole."""
@@ -73,12 +74,13 @@ class Connection:
         self._spoiled: str | None = None
         self._turns = FileLock(path, busy_timeout_seconds)
         self._broken: str | None = None
-        self._pid = os.getpid()
         self._seen: int | None = None
         self._changes_before = 0
-        self._identity = _identity(path)
-        self._raw = _opened(path, busy_timeout_seconds)
-        self._statement, self._statements = self._raw.execute, self._raw.executemany
+        self._handle = Handle(path, "rw", busy_timeout_seconds)
+        self._raw = self._handle.raw
+        self._statement: Callable[..., sqlite3.Cursor] = self._raw.execute
+        self._statements: Callable[..., sqlite3.Cursor] = self._raw.executemany
+        weakref.finalize(self, self._handle.finish)
         try:
             self.execute(f"PRAGMA synchronous = {synchronous}")
             self.execute("PRAGMA foreign_keys = ON")
@@ -87,9 +89,10 @@ class Connection:
             # Of plug-ins that others may have installed, none belongs here.
             self.database = Database(self._raw, execute_plugins=False)
             self._use_wal()
-            self._refuse_moved()  # now the log is open too: it is to be the log of this very file
+            self.look()  # now the log is open too: it is to be the log of this very file
+            self._refuse(self._handle.held() if self._handle.note_log() else LOG_GONE)
         except BaseException:
-            self._raw.close()
+            self._handle.finish()
             raise
         _ALL.add(self)
 
@@ -161,9 +164,9 @@ class Connection:
         try:
             self.lock.acquire()
             self._owner = me
-            self._refuse_use()
+            self.refuse_use()
             self._turns.acquire()
-            self._refuse_moved()  # with the lock in hand: it may have been replaced while we waited
+            self._refuse(self._handle.held())  # with the lock in hand: it may have been replaced while we waited
             self._end_reading()
             self._holder = Holder()
             self.active = True
@@ -180,13 +183,18 @@ class Connection:
             raise
 
     def commit(self) -> None:
-        """Write what waits, and keep what was written since `begin`; return when it is durable."""
+        """Write what waits, and keep what was written since `begin`; return when it is durable.
+
+        Raises:
+            StoreError: SQLite could not, or it wrote to a log that is not the file's any more.
+        """
         self._refuse_spoiled()
         for flush in tuple(self.waiting):
             flush()
         self.waiting.clear()
         self.filling.make()
         self.execute("COMMIT")
+        self._refuse(self._handle.held())  # nothing that went into a log without a name is acknowledged
         self._end()
 
     def rollback(self) -> None:
@@ -236,8 +244,8 @@ class Connection:
             if self.active:
                 yield
                 return
-            self._refuse_use()
-            self._refuse_moved()
+            self.refuse_use()
+            self._refuse(self._handle.trouble())  # what is read here would be as old as that log
             self._end_reading()
             try:
                 self._holder = Holder()
@@ -253,7 +261,8 @@ class Connection:
     def look(self) -> None:
         """Forget what is in memory if somebody else has written; each read outside of a transaction asks."""
         if not self.active:
-            self._refuse_use()
+            self.refuse_use()
+            self._refuse(self._handle.trouble())
             self._end_reading()
         seen = self.value("PRAGMA data_version")
         if seen != self._seen:
@@ -284,21 +293,22 @@ class Connection:
     # --- the end --------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Close the file; SQLite then brings the log into it, if nobody else has it open."""
+        """Close the file; SQLite then brings the log into it, if no one else has it open."""
         with self.lock:
-            if self._broken is None and self._pid == os.getpid():
-                with suppress(StoreError):  # somebody is writing, so that this one is not the last
-                    self._turns.acquire()
             self._broken = self._broken or "the store was closed"
-            try:
-                if self._pid == os.getpid():
-                    self._raw.close()
-            finally:
-                self._turns.close()
+            self._handle.close(self._turns)
 
-    def forked(self) -> None:
-        """Give up what a child process must not hold: it would keep the parent's lock alive."""
+    def forked(self) -> None:  # pragma: no cover - runs in the child alone
+        """Refuse every further use in a child process, and give up what it must not hold.
+
+        Its share in the lock of writers would keep that lock alive. A thread that had ours is not here.
+        """
+        in_use = not self.lock.acquire(blocking=False) or self.active
+        self.lock, self._owner, self._holder, self.active, self.over = RLock(), None, None, False, False
+        self._broken = FORKED
+        self._statement = self._statements = self._refuse_statement
         self._turns.close()
+        self._handle.forked(in_use=in_use)
 
     # --- what can go wrong ------------------------------------------------------------------------
 
@@ -307,16 +317,19 @@ class Connection:
             return
         self._turns.acquire()
         try:
-            self._refuse_moved()
+            self._refuse(self._handle.trouble())
             mode = self.value("PRAGMA journal_mode = WAL")
         finally:
             self._turns.release()
         if mode != "wal":
             raise StoreError(self.path, "this file system cannot hold a write-ahead log; put the file on a local disk")
 
-    def _refuse_use(self) -> None:
-        if self._pid != os.getpid():
-            raise StoreError(self.path, "was opened before a fork, and connections do not survive one: open it anew")
+    def refuse_use(self) -> None:
+        """Refuse to go on after what made that unsafe.
+
+        Raises:
+            StoreError: It was closed, inherited from a parent process, or met an error of the disk.
+        """
         if self._broken is not None:
             raise StoreError(self.path, self._broken)
 
@@ -325,10 +338,13 @@ class Connection:
         if self._spoiled is not None:
             raise StoreError(self.path, self._spoiled)
 
-    def _refuse_moved(self) -> None:
-        if _identity(self.path) != self._identity:
-            self._broken = "the file was moved, deleted or replaced while it was open: open it anew"
-            self._refuse_use()
+    def _refuse(self, trouble: str | None) -> None:
+        if trouble is not None:
+            self._broken = trouble
+            self.refuse_use()
+
+    def _refuse_statement(self, *_: object) -> NoReturn:  # pragma: no cover - runs in the child alone
+        raise StoreError(self.path, FORKED)
 
     def _failed(self, error: sqlite3.Error | UnicodeDecodeError) -> StoreError:
         """Return what to raise for an error of SQLite, and refuse to go on where that is not safe."""
@@ -360,28 +376,3 @@ def _after_fork() -> None:  # pragma: no cover - runs in the child alone
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
     os.register_at_fork(after_in_child=_after_fork)
-
-
-def _opened(path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
-    """Return a bare connection to a file that exists: mode=rw never creates one."""
-    if os.name == "nt" and has_wal_reset_bug(sqlite3.sqlite_version_info):  # pragma: no cover - not on Windows
-        raise StoreError(path, f"SQLite {sqlite3.sqlite_version} may lose commits here; install 3.51.3 or newer")
-    try:
-        return sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=rw",
-            uri=True,
-            timeout=busy_timeout_seconds,
-            isolation_level=None,  # transactions are ours: BEGIN IMMEDIATE, or writers lose one another's work
-            check_same_thread=False,
-            cached_statements=512,
-        )
-    except sqlite3.Error as error:
-        raise StoreError(path, f"cannot be opened: {error}") from error
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

@@ -84,7 +84,8 @@ class FileLock:
 
     def _opened(self) -> int:
         try:
-            return os.open(self._path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            # Without waiting, should somebody have put a FIFO there.
+            return os.open(self._path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
         except OSError as error:
             raise StoreError(
                 self._database, f"cannot be written: {self._path.name} beside it: {error.strerror}"

@@ -12,6 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from crm_adapters.files import special_kind
+
 from .connection import Connection
 from .errors import StoreError
 from .partial import remove_partial, sync_folder
@@ -73,6 +75,8 @@ def _backed_up(path: Path, version: int) -> Path:
     """Copy the file beside itself; the copy appears under its name when it is complete."""
     backup = path.with_name(f"{path.name}.v{version}-backup")
     partial = backup.with_name(f"{backup.name}.partial")
+    if kind := special_kind(backup):
+        raise StoreError(path, f"no copy could be put at {backup}, so the file was not migrated: it is {kind}")
     remove_partial(partial)  # somebody may have been cut off here, and have left what is no database
     try:
         with (

@@ -1,7 +1,7 @@
 """Is this file one of ours, and kept under these rules?
 
 A file is made under another name and appears under its own when it is complete, so that nobody ever
-meets half of one. What is not ours is looked at (its first 100 bytes), and never written.
+meets half of one. What is not ours is looked at, and never written.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -23,12 +23,10 @@ from crm_domain.rules import SAFEGUARDS, SEED, CreditPolicy, Rules
 from .connection import Connection, Synchronous
 from .errors import StoreError
 from .locking import FileLock
-from .migrations import migrate, newer
+from .migrations import migrate
 from .partial import remove_partial, sync_folder
+from .reading import is_new, looked_at
 from .schema import APPLICATION_ID, VERSION, statements
-
-_MAGIC: Final = b"SQLite format 3\0"
-_HEADER_BYTES: Final = 100
 
 
 def opened(path: Path, rules: Rules, *, synchronous: Synchronous, busy_timeout_seconds: float) -> Connection:
@@ -38,7 +36,7 @@ def opened(path: Path, rules: Rules, *, synchronous: Synchronous, busy_timeout_s
         StoreError: The path is a directory or in a missing one, or the file is none of ours, of a
             newer version, or kept under other rules.
     """
-    if is_new(path):
+    if is_new(path, busy_timeout_seconds=busy_timeout_seconds):
         _create(path, rules, busy_timeout_seconds)
     connection = Connection(path, synchronous=synchronous, busy_timeout_seconds=busy_timeout_seconds)
     try:
@@ -57,7 +55,7 @@ def create(path: str | os.PathLike[str], rules: Rules, *, busy_timeout_seconds: 
         StoreError: There is something already, or no file can be made there.
     """
     file = real_path(path)
-    if not (is_new(file) and _create(file, rules, busy_timeout_seconds)):
+    if not (is_new(file, busy_timeout_seconds=busy_timeout_seconds) and _create(file, rules, busy_timeout_seconds)):
         raise StoreError(file, f"exists already, and is kept under the rules {stored_rules(file)}")
     return file
 
@@ -69,70 +67,16 @@ def stored_rules(path: str | os.PathLike[str], *, busy_timeout_seconds: float = 
         StoreError: There is no such file, or it is none of ours.
     """
     file = real_path(path)
-    refuse_missing(file)
-    connection = Connection(file, synchronous="FULL", busy_timeout_seconds=busy_timeout_seconds)
-    try:
-        return _rules_in(connection)
-    finally:
-        connection.close()
+    with looked_at(file, busy_timeout_seconds=busy_timeout_seconds) as raw:
+        try:
+            return rules_told_by(dict(raw.execute(METADATA)))
+        except ValueError as error:
+            raise StoreError(file, str(error)) from None
 
 
 def real_path(path: str | os.PathLike[str]) -> Path:
     """Return where a file really is: links followed, absolute."""
     return Path(os.path.realpath(path))
-
-
-def is_new(path: Path) -> bool:
-    """Tell whether there is nothing yet.
-
-    Raises:
-        StoreError: There is something that is not ours, or the log of a file that is gone.
-    """
-    if header_of(path):
-        return False
-    _refuse_stray_log(path)
-    return True
-
-
-def refuse_missing(path: Path) -> None:
-    """Refuse a path where there is nothing, or something that is not ours."""
-    if is_new(path):
-        raise StoreError(path, "there is no such file, or nothing in it")
-
-
-def header_of(path: Path) -> bytes:
-    """Return the first 100 bytes of a file of ours; none if there is no file, or nothing in it.
-
-    Raises:
-        StoreError: There is something that is not ours.
-    """
-    try:
-        with path.open("rb") as file:
-            header = file.read(_HEADER_BYTES)
-    except FileNotFoundError:
-        header = b""
-    except OSError as error:
-        raise StoreError(path, f"cannot be read: {error.strerror}") from error
-    if not header:
-        return header
-    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
-        raise StoreError(path, "is not a SQLite database")
-    application, version = (int.from_bytes(header[n : n + 4], "big") for n in (68, 60))
-    if application != APPLICATION_ID:
-        raise StoreError(path, f"is a database of another application (application_id {application:#010x})")
-    if version > VERSION:
-        raise StoreError(path, newer(version))
-    return header
-
-
-def _refuse_stray_log(path: Path) -> None:
-    """Refuse to make a file beside another's log, which SQLite would take for its own."""
-    log = Path(f"{path}-wal")
-    with suppress(FileNotFoundError):
-        if log.stat().st_size:
-            raise StoreError(
-                path, f"the file is gone or empty, and {log.name} is what is left of it: restore it, or move that away"
-            )
 
 
 def _create(path: Path, rules: Rules, timeout_seconds: float) -> bool:
@@ -142,7 +86,7 @@ def _create(path: Path, rules: Rules, timeout_seconds: float) -> bool:
     lock = FileLock(path, timeout_seconds)
     try:
         lock.acquire()
-        if mine := is_new(path):
+        if mine := is_new(path, busy_timeout_seconds=timeout_seconds):
             _appear(path, rules)
     finally:
         lock.close()

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from crm_adapters.files import special_kind
 from crm_domain import Crm
 
 from .errors import StoreError
@@ -24,6 +25,8 @@ def refuse_taken(path: str | os.PathLike[str]) -> Path:
         StoreError: Something is there already, or its folder is not.
     """
     file = real_path(path)
+    if kind := special_kind(file):
+        raise StoreError(file, f"is {kind}: name a file")
     for taken in (file, *(Path(f"{file}{suffix}") for suffix in ("-wal", "-journal"))):
         if taken.exists():
             what = "exists already" if taken == file else f"{taken.name} is there, which SQLite would take for its log"

@@ -101,8 +101,11 @@ class SqliteStore:
         Raises:
             BatchOfAnotherTask: Another task of this thread is in a batch or a read; the same holds for
                 `tables`, `journal`, `labels`, `keep_labels` and `reading`.
+            StoreError: It was closed, or a parent process opened it.
         """
-        return self._mine.connection.database
+        connection = self._mine.connection
+        connection.refuse_use()
+        return connection.database
 
     @property
     def tables(self) -> Tables:

@@ -120,7 +120,7 @@ def a_newer_version(path: Path) -> None:
 
 STRANGERS = {
     not_a_database: "is not a SQLite database",
-    a_directory: "cannot be read: Is a directory",
+    a_directory: "is a folder: name a file",
     another_applications: "is a database of another application (application_id 0x00000007)",
     a_newer_version: f"has schema version {VERSION + 1}, and this library reads up to {VERSION}: upgrade it",
 }

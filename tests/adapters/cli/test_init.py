@@ -52,7 +52,7 @@ def test_a_file_that_somebody_made_meanwhile_is_left_alone(
     """Between two that are made at once, one is told that there is a file already."""
     call("init", "--db", db, "--rules", "seed")
     answers = iter([True, False, False])
-    monkeypatch.setattr(opening, "is_new", lambda _: next(answers))
+    monkeypatch.setattr(opening, "is_new", lambda _, **__: next(answers))
     called = call("init", "--db", db)
     assert (called.exit_code, called.stderr) == (
         2,

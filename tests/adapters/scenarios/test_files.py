@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tomllib
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -193,13 +195,14 @@ def test_an_unknown_column_is_told_with_near_ones(column: str, message: str, tmp
 def test_a_contact_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     """One that is missing, is not UTF-8, or is a database that knows no such column or is damaged."""
     (tmp_path / "latin.csv").write_bytes(b"date\n2025-01-01\nZo\xeb\n")
-    (tmp_path / "bad.db").write_bytes(b"SQLite format 3\0")
+    with closing(sqlite3.connect(tmp_path / "bad.db")) as raw:
+        raw.execute("CREATE TABLE t (x)")
     for text, said in (
         ('file = "none.csv"', "none.csv: cannot be read: No such file or directory"),
-        ('file = "."', ": cannot be read: Is a directory"),
+        ('file = "."', ": is a folder: name a file"),
         ('file = "latin.csv"', "latin.csv:3: byte 0xeb is not UTF-8: save the file as UTF-8"),
         ('file = "bad.db"\ncolumn = "x"', "bad.db: is a database, which knows its dates: leave out column = 'x'"),
-        ('file = "bad.db"', "bad.db: "),
+        ('file = "bad.db"', "bad.db: is a database of another application"),
     ):
         with pytest.raises(DataError) as caught:
             loads(f"[crm_arrivals]\n{text}", folder=tmp_path)

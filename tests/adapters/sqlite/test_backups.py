@@ -187,7 +187,7 @@ def test_a_copy_does_not_take_the_place_of_its_file(path: Path, suffix: str) -> 
 def test_a_copy_does_not_take_the_place_of_a_directory(path: Path, target: Path) -> None:
     made(path)
     target.mkdir()
-    assert nothing_changed(path.parent, lambda: back_up(path, target, force=True)) == "is a directory: name a file"
+    assert nothing_changed(path.parent, lambda: back_up(path, target, force=True)) == "is a folder: name a file"
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-journal"])
@@ -415,10 +415,12 @@ def test_writers_and_readers_are_waited_for(path: Path, backup: Path) -> None:
     """As long as somebody writes, or reads what the log has not brought into the file yet, nothing is replaced."""
     turns = FileLock(path, 0)
     turns.acquire()
-    assert nothing_changed(path.parent, lambda: restore(backup, path, busy_timeout_seconds=0)).startswith(
-        "another process"
-    )
-    turns.close()
+    with SqliteStore(path) as store:
+        Crm(store)
+        assert nothing_changed(path.parent, lambda: restore(backup, path, busy_timeout_seconds=0)).startswith(
+            "another process"
+        )
+        turns.close()
     with SqliteStore(path) as reading, SqliteStore(path) as writing:
         Crm(reading)
         with reading.reading():

@@ -290,31 +290,6 @@ def test_a_rollback_that_fails_stops_the_store(crm: Crm, store: SqliteStore, mon
             attempt()
 
 
-def test_a_child_process_is_refused_and_closes_nothing_of_its_parents(
-    crm: Crm, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "getpid", lambda: -1)
-        connection_of(store).forked()
-        with pytest.raises(StoreError, match="was opened before a fork, and connections do not survive one"):
-            crm.as_service().count("auth.users")
-    crm.as_service().sync_crm_user(email="amy@example.com")
-    assert crm.as_service().count("auth.users") == 1
-
-
-def test_a_store_that_was_opened_before_a_fork_is_closed_without_a_word(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = SqliteStore(path)
-    Crm(store)
-    raw = store.database.conn
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "getpid", lambda: -1)
-        store.close()
-    assert raw.execute("SELECT 1").fetchone() == (1,)
-    raw.close()
-
-
 def test_a_file_system_without_a_log_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with SqliteStore(path) as store:
         Crm(store)
@@ -348,7 +323,7 @@ def test_a_file_that_another_process_made_meanwhile_is_opened(path: Path, monkey
     with SqliteStore(path) as store:
         Crm(store).as_service().sync_crm_user(email="amy@example.com")
     answers = iter([True, False])
-    monkeypatch.setattr(opening, "is_new", lambda _: next(answers))
+    monkeypatch.setattr(opening, "is_new", lambda _, **__: next(answers))
     with SqliteStore(path) as store:
         assert Crm(store).as_service().count("crm_users") == 1
 

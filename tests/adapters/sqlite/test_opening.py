@@ -113,7 +113,7 @@ def test_what_is_no_database_is_refused(path: Path, content: bytes, reason: str)
 
 def test_a_directory_is_refused(path: Path) -> None:
     path.mkdir()
-    assert refused(path) == "cannot be read: Is a directory"
+    assert refused(path) == "is a folder: name a file"
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:

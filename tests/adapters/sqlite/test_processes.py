@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from crm_adapters.sqlite import SqliteStore, StoreBusy, StoreError
+from crm_adapters.sqlite import SqliteStore, StoreBusy
 from crm_domain import Crm, InsufficientCredits
 from crm_domain.laws import check_all
 from crm_domain.sources import label_uuid
@@ -159,45 +157,6 @@ def test_a_subscriber_is_told_of_what_this_process_did(path: Path) -> None:
         with mine.batch():
             mine.as_user(label_uuid("person-0")).create_job_request()
         assert told == [length + 2, length + 4]
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_store_refuses_to_be_used_after_a_fork(path: Path) -> None:
-    three_people(path, payments=0)
-    with SqliteStore(path) as store:
-        crm = Crm(store)
-        crm.as_user(label_uuid("person-0")).create_job_request()
-        child = os.fork()
-        if child == 0:
-            refused = 0
-            for attempt in (crm.as_user(label_uuid("person-0")).create_job_request, crm.journal.__len__):
-                try:
-                    attempt()
-                except StoreError as error:
-                    refused += "fork" in str(error)
-            store.close()
-            os._exit(refused)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
-        crm.as_user(label_uuid("person-0")).create_job_request()
-    assert_sound(path)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_child_that_lives_on_keeps_no_lock(path: Path) -> None:
-    """A process that is forked in the middle of a batch does not hold up those who wait for it."""
-    three_people(path, payments=0)
-    with SqliteStore(path) as store, SqliteStore(path, busy_timeout_seconds=5) as other:
-        crm, waiting = Crm(store), Crm(other)
-        with crm.batch():
-            child = os.fork()
-            if child == 0:
-                time.sleep(60)
-                os._exit(0)
-        store.close()
-        waiting.as_user(label_uuid("person-0")).create_job_request()
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        assert waiting.as_service().count("crm_job_requests") == 1
 
 
 def interrupted(crm: Crm) -> None:

@@ -8,15 +8,18 @@ from __future__ import annotations
 import os
 import select
 import signal
+import sqlite3
 import time
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Final, TypeAlias
+from threading import Thread
+from typing import Final, NoReturn, TypeAlias
 
 from attrs import frozen
 
@@ -61,17 +64,47 @@ def killed(kind: Kind, seed: int, *, rounds: int) -> Killed:
 
 
 def _killed_at_once(path: Path, kind: Kind, names: list[str], draw: Random) -> list[str]:
-    """Start a writer of each name and kill them all at some moment; return the units that were acknowledged to them."""
+    """Start a writer of each name and kill them all at some moment; return the units that were acknowledged to them.
+
+    Where other processes come and go, some of the writers are asked to end instead, and close the file.
+    """
     writers = [_Writer.forked(partial(_write, path, kind, name)) for name in names]
+    visitors = [_Writer.forked(partial(_visit, path))] if kind.visits else []
     if draw.random() < (0.7 if kind.file == "here" else 0.3):
         select.select([writer.said for writer in writers], [], [], _GIVEN_UP_SECONDS)  # until one was acknowledged
-    time.sleep(draw.uniform(0, _LONGEST_LIFE_SECONDS))
-    return [unit for writer in writers for unit in writer.killed()]
+    time.sleep(draw.uniform(0, _LONGEST_LIFE_SECONDS * (4 if kind.visits else 1)))
+    ended = [writer for writer in writers if kind.visits and draw.random() < 0.5]
+    for writer in ended:
+        os.kill(writer.pid, signal.SIGTERM)
+    said = [unit for writer in ended for unit in writer.ended()]
+    return said + [unit for writer in (*writers, *visitors) if writer not in ended for unit in writer.killed()]
 
 
 def _write(path: Path, kind: Kind, name: str, say: Say) -> None:
+    if kind.visits:
+        signal.signal(signal.SIGTERM, _end)
+        Thread(target=_drop_locks, args=(path, Random(name)), daemon=True).start()
     for unit in work(path, kind, name, Random(name)):
         say(unit)
+
+
+def _end(*_: object) -> NoReturn:
+    raise SystemExit
+
+
+def _drop_locks(path: Path, draw: Random) -> None:
+    """Open and close the file as an application may do, at moments that no one can foresee."""
+    while True:
+        path.open("rb").close()
+        time.sleep(draw.uniform(0, 0.005))
+
+
+def _visit(path: Path, _: Say) -> None:
+    """Come and go as other programs do, which know nothing of this library's locks."""
+    while True:
+        with closing(sqlite3.connect(path, timeout=60)) as raw:
+            raw.execute("SELECT count(*) FROM journal").fetchone()
+        time.sleep(0.001)
 
 
 @frozen
@@ -97,6 +130,8 @@ class _Writer:
         if pid == 0:
             try:
                 works(lambda line: os.write(writer, f"{line}\n".encode()))
+            except SystemExit:
+                os._exit(0)
             except BaseException:  # noqa: BLE001 - it must not go on as a second runner of tests
                 traceback.print_exc()
             finally:
@@ -107,8 +142,15 @@ class _Writer:
     def killed(self) -> list[str]:
         """Kill it; return the lines that it said."""
         os.kill(self.pid, signal.SIGKILL)
+        return self._heard(-signal.SIGKILL)
+
+    def ended(self) -> list[str]:
+        """Wait until it has ended as it was asked to; return the lines that it said."""
+        return self._heard(0)
+
+    def _heard(self, exit_code: int) -> list[str]:
         with os.fdopen(self.said) as said:
             lines = said.read().splitlines(keepends=True)
         _, status = os.waitpid(self.pid, 0)
-        assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL, "it ended by itself"
+        assert os.waitstatus_to_exitcode(status) == exit_code, "it ended otherwise"
         return [line.strip() for line in lines if line.endswith("\n")]

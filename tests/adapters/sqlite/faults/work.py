@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -21,8 +21,9 @@ from uuid import UUID
 
 from attrs import frozen
 
-from crm_adapters.sqlite import SqliteStore, filling, migrations, rows
+from crm_adapters.sqlite import SqliteStore, StoreError, filling, migrations, rows, stored_rules
 from crm_adapters.sqlite.connection import Connection
+from crm_adapters.sqlite.handle import LOG_GONE
 from crm_adapters.sqlite.schema import VERSION
 from crm_domain import (
     CreateJobRequest,
@@ -106,6 +107,8 @@ class Kind:
         file: Whether there is a file before: "here", "missing", or "older" by a version.
         rebuilds: Whether tables are made anew between units.
         fills: Whether a few rows at once fill a table, so that its indexes are left out meanwhile.
+        visits: Whether, between units, the same process looks at the file in other ways, some of which drop
+            its locks, and closes it and opens it anew; while it is killed, other processes come and go, too.
     """
 
     units: tuple[Unit, ...] = (view, job, recording)
@@ -113,6 +116,7 @@ class Kind:
     file: str = "here"
     rebuilds: bool = False
     fills: bool = False
+    visits: bool = False
 
 
 KINDS: Final = {
@@ -128,6 +132,7 @@ KINDS: Final = {
         units=(many,), file="missing", rebuilds=True, fills=True, pragmas=("cache_size = 8", "wal_autocheckpoint = 60")
     ),
     "rebuilds": Kind(rebuilds=True, pragmas=("cache_size = 8", "wal_autocheckpoint = 30")),
+    "another process comes and goes": Kind(visits=True),
 }
 """All kinds of work, by name."""
 
@@ -147,21 +152,51 @@ def work(
     """
     level: Any = "NORMAL" if synchronous == "OFF" else synchronous
     behind_its_back = ("synchronous = OFF",) if synchronous == "OFF" else ()
+    names = (f"{person}.{n}" for n in (count() if units is None else range(units + 1)))
     with ExitStack() as stack:
         stack.enter_context(older_files_are_migrated())
         for module, bound in ((rows, "WAITING_MAX"), (filling, "ENOUGH")) if kind.fills else ():
             stack.enter_context(patch.object(module, bound, 10))
-        store = stack.enter_context(SqliteStore(path, synchronous=level, busy_timeout_seconds=60))
-        crm = repeatable(store, draw)
-        for pragma in (*kind.pragmas, *behind_its_back):
-            store.database.execute(f"PRAGMA {pragma}")
-        arrival(crm, person, f"{person}.0", draw)
-        yield f"{person}.0"
-        for n in count(1) if units is None else range(1, units + 1):
-            if kind.rebuilds and draw.random() < 0.5:
-                crm.rebuild()
-            draw.choice(kind.units)(crm, person, f"{person}.{n}", draw)
-            yield f"{person}.{n}"
+        name: str | None = next(names)
+        while name is not None:
+            with SqliteStore(path, synchronous=level, busy_timeout_seconds=60) as store, log_may_go(kind):
+                crm = repeatable(store, draw)
+                for pragma in (*kind.pragmas, *behind_its_back):
+                    store.database.execute(f"PRAGMA {pragma}")
+                while name is not None:
+                    if kind.rebuilds and not name.endswith(".0") and draw.random() < 0.5:
+                        crm.rebuild()
+                    chance = Random(name) if kind.visits else draw  # so that a unit may be asked for again
+                    (arrival if name.endswith(".0") else chance.choice(kind.units))(crm, person, name, chance)
+                    yield name
+                    name = next(names, None)
+                    if kind.visits and looked(path, draw):
+                        break
+
+
+@contextmanager
+def log_may_go(kind: Kind) -> Iterator[None]:
+    """Let a store say that its log is gone, where that may be: it is closed then, and the unit asked for again."""
+    try:
+        yield
+    except StoreError as error:
+        if not (kind.visits and error.reason == LOG_GONE):
+            raise
+
+
+def looked(path: Path, draw: Random) -> bool:
+    """Look at a file that a store has open in one of many ways; return whether the store is to be opened anew."""
+    match draw.choice(["read", "rules", "second", "anew", "no look"]):
+        case "read":
+            path.read_bytes()  # which drops all locks that this process has on it
+        case "rules":
+            stored_rules(path)
+        case "second":
+            with SqliteStore(path, busy_timeout_seconds=60) as store, suppress(StoreError):
+                Crm(store).as_service().count("crm_users")
+        case "anew":
+            return True
+    return False
 
 
 def repeatable(store: SqliteStore, draw: Random) -> Crm:
