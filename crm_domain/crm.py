@@ -25,6 +25,7 @@ from .errors import Conflict, Refused
 from .events import Event, IdempotencyKeyUsed, concerned
 from .evolve import FOLDS
 from .explain import Explanation, explain
+from .forks import tell_in_children
 from .ids import ANON, SERVICE, Principal, user
 from .memory import MemoryStore, rebuilt
 from .outbox import Outbox, Subscriber
@@ -58,7 +59,9 @@ class Crm:
     """The CRM's rules, running over a store.
 
     Threads may share one: each waits while another is in a command or a batch. The tasks of an event
-    loop may share one too, as no command awaits anything; see `batch` for what a batch keeps out.
+    loop may share one too, as no command awaits anything; see `batch` for what a batch keeps out. A
+    process that is forked has a copy in memory of its own, which it may use unless a thread was in the
+    middle of something; a store in a file is to be opened by each process for itself.
 
     Args:
         store: Where the state is; in memory by default.
@@ -94,6 +97,7 @@ class Crm:
         self._torn = False
         self._outbox = Outbox()
         self._subscribers, self._untold = self._outbox.subscribers, self._outbox.entries
+        tell_in_children(self)
 
     # --- who asks ---------------------------------------------------------------------------
 
@@ -213,6 +217,11 @@ class Crm:
         batch = self._batch
         if batch is None:
             return
+        if batch is _CUT_IN_TWO:
+            raise RuntimeError(
+                "this Crm was in the middle of a command or a batch when the process was forked, so that only a part of "
+                "it is here: make another one in this process"
+            )
         if batch.over:
             self._torn = True
             self._roll_back()
@@ -226,6 +235,16 @@ class Crm:
                 "batch: a command was interrupted half-way, so none of the batch is kept: leave the block and do all of it "
                 "again"
             )
+
+    def forked(self) -> None:  # pragma: no cover - runs in the child alone
+        """Go on in a child process as a copy of its own, or refuse every use if a command was cut in two.
+
+        A store that cannot be inherited refuses it as well.
+        """
+        is_whole = self._lock.acquire(blocking=False) and self._batch is None
+        self._lock = threading.RLock()
+        self._batch = None if is_whole else _CUT_IN_TWO
+        self._outbox.forked()
 
     def _refuse_batch(self, message: str) -> None:
         self._admit()
@@ -442,6 +461,9 @@ class Crm:
 
 _OVER: Final = _Batch(over=True)
 """What is to be undone before anything else happens, of one command or of many."""
+
+_CUT_IN_TWO: Final = _Batch()
+"""What a child process inherited the half of."""
 
 _ANSWER: Final = ("id", "user_id", "credited", "affected", "version")
 

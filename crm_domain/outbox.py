@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from threading import RLock
+from threading import RLock, get_ident
 from typing import Final, TypeAlias
 
 from .ports import Journal, JournalEntry
@@ -36,7 +36,7 @@ class Outbox:
         self._uncommitted: tuple[JournalEntry, ...] = ()
         self._left: Iterator[Subscriber] | None = None
         self._lock = RLock()
-        self._delivering = False
+        self._delivering = 0
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Have *subscriber* told from now on; return what ends it."""
@@ -75,14 +75,20 @@ class Outbox:
             mine = False
             try:
                 with self._lock:
-                    mine, self._delivering = not self._delivering, True
+                    mine, self._delivering = not self._delivering, self._delivering or get_ident()
                 while mine and self.entries:
                     self._tell()
             finally:
                 if mine:
-                    self._delivering = False
+                    self._delivering = 0
             if not mine:
                 return
+
+    def forked(self) -> None:  # pragma: no cover - runs in the child alone
+        """Go on in a child process: a thread that was telling is not there any more."""
+        self._lock = RLock()
+        if self._delivering != get_ident():
+            self._delivering, self._left = 0, None
 
     def _tell(self) -> None:
         """Call every subscriber for the oldest entry, or those whose turn an interrupt took.

@@ -1,6 +1,6 @@
 """Where do time and ids come from? The system's, and repeatable ones for tests and experiments.
 
-The only module that looks at the world; all others are told through the ports.
+The only module that asks the world for something; all others are told through the ports.
 """
 
 from __future__ import annotations

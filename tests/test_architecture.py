@@ -29,8 +29,8 @@ MODULES: Final = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(DOMAIN.rglob("*.py"))
 }
-LOOKING_AT_THE_WORLD: Final = {"crm_domain.sources"}
-"""The only module that knows the system's time and its randomness."""
+LOOKING_AT_THE_WORLD: Final = {"crm_domain.forks", "crm_domain.sources"}
+"""The only modules that know the system: its time and its randomness, and that a process was forked."""
 HOLDING: Final = {"crm_domain.tasks"}
 """Which thread and which task is running is asked there; of a loop that was not imported, no question is asked."""
 RUNNING: Final = {"crm_domain.crm", "crm_domain.outbox", "crm_domain.session"}

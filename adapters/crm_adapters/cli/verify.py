@@ -29,6 +29,8 @@ def verify(ctx: click.Context, *, db: Path, as_json: bool, timeout_seconds: floa
     """Look whether the file is sound, and say what is wrong and where; nothing is changed.
 
     \b
+    log         what is in the log beside the file, if there is one, goes on from what the file alone
+                holds: it is not the log of another file
     pages       SQLite finds all pages and indexes whole, and all values as their columns have to be
     schema      tables and indexes are those of the document, under the rules of the file
     references  every foreign key leads to a row

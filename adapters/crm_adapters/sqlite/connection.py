@@ -318,7 +318,9 @@ class Connection:
         self._turns.acquire()
         try:
             self._refuse(self._handle.trouble())
+            self._handle.release()
             mode = self.value("PRAGMA journal_mode = WAL")
+            self._refuse(self._handle.held())
         finally:
             self._turns.release()
         if mode != "wal":

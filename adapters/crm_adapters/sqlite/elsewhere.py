@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 
-def in_another_process(code: str, *paths: Path) -> str:
+def in_another_process(code: str, *arguments: object) -> str:
     """Run a few lines of Python in a process of their own; return what they print.
 
     Args:
-        code: The lines, which find the paths from ``sys.argv[1]`` on.
-        paths: What they are about.
+        code: The lines.
+        arguments: What they find from ``sys.argv[1]`` on.
 
     Raises:
         OSError: They failed.
     """
     done = subprocess.run(  # noqa: S603 - our own lines
-        [sys.executable, "-I", "-c", code, *map(str, paths)], capture_output=True, check=False, encoding="utf-8"
+        [sys.executable, "-I", "-c", code, *map(str, arguments)], capture_output=True, check=False, encoding="utf-8"
     )
     if done.returncode:
         raise OSError(done.returncode, (done.stderr.splitlines() or ["it failed"])[-1])

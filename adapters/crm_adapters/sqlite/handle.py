@@ -73,9 +73,9 @@ _SHARED, _NOT_SHARED = (
 )
 """To take such a lock, and to give it back, as the system expects it."""
 
-_TRIES: Final = 1000
+_END_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.002
-"""How often, and how soon again, a lock is asked for while another process is at its end."""
+"""How long another process that is at its end is waited for, and how often it is asked whether it is."""
 
 
 def identity(path: str | Path) -> Identity:
@@ -114,6 +114,11 @@ class Handle:
             if other.database == self.database:
                 other.refuse_newcomer(path)
         self.raw = _connected(path, mode, timeout_seconds)
+        if not self._locked_within(
+            max(timeout_seconds, _END_SECONDS)
+        ):  # before SQLite opens the log: which one it is, is known for certain then
+            self.raw.close()
+            raise StoreBusy(path, "another process holds it; try again")
         _HANDLES[id(self)] = self
 
     @property
@@ -155,16 +160,17 @@ class Handle:
             return True  # without such a descriptor there is only the look at the names
         return True
 
-    def _locked_soon(self) -> bool:
-        """Take the lock when another process, which is at its end, has given it back."""
-        for _ in range(_TRIES):
-            if self._locked():
-                return True
+    def _locked_within(self, seconds: float) -> bool:
+        """Take the lock as soon as another process, such as one at its end, has given it back."""
+        deadline = time.monotonic() + seconds
+        while not self._locked():
+            if time.monotonic() >= deadline:
+                return False
             time.sleep(_PAUSE_SECONDS)
-        return False  # pragma: no cover - an end lasts no two seconds
+        return True
 
-    def _release(self) -> None:
-        """Give back the lock that outlasts SQLite's own, under which SQLite would not find itself to be the last."""
+    def release(self) -> None:
+        """Give back the lock that outlasts SQLite's own, under which SQLite has no file for itself."""
         if _LASTING and self._is_database(self._descriptor):
             fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, _NOT_SHARED)
 
@@ -186,10 +192,10 @@ class Handle:
         try:
             if not self._writes:
                 self._closed()
-            elif self.held() == LOG_GONE or not _taken(turns) or self.held() == LOG_GONE:
+            elif not _taken(turns) or self.held() == LOG_GONE:
                 self._let_go()
             else:
-                self._release()
+                self.release()
                 self._closed()
         finally:
             if turns is not None:
@@ -208,9 +214,9 @@ class Handle:
         if hasattr(self.raw, "setconfig"):  # pragma: no cover - Python 3.12
             self.raw.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)  # type: ignore[attr-defined,unused-ignore]
             self._closed()
-        elif _LASTING and self._locked_soon():
+        elif _LASTING and self._locked_within(_END_SECONDS):
             self._closed()  # under the lock, it does not find itself to be the last
-            self._release()
+            self.release()
         else:  # pragma: no cover - Python 3.11 elsewhere than on Linux
             self._state = "left open"
             _never_freed(self.raw)

@@ -7,6 +7,7 @@ the file. That takes as much memory as a `Crm` without a file.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -29,16 +30,24 @@ from crm_domain.rules import HARDENED, SAFEGUARDS, Rules
 from crm_domain.schema import Table
 
 from .codec import CODECS, Stored
+from .elsewhere import in_another_process
 from .journal import entry_of
 from .opening import METADATA, real_path, rules_told_by
 from .reading import Progress, in_silence, looked_at
 from .schema import VERSION, column_name, sql_name, statements
 
-CHECKS: Final = ("pages", "schema", "references", "journal", "rows", "laws")
+CHECKS: Final = ("log", "pages", "schema", "references", "journal", "rows", "laws")
 """What is looked at, in this order."""
 
 _STEP: Final = 1000
 """After how many rows progress is told."""
+
+_LAST_EVENT_ALONE: Final = """
+import json, sqlite3, sys
+raw = sqlite3.connect(sys.argv[1] + "?immutable=1", uri=True)
+print(json.dumps(raw.execute("SELECT * FROM journal ORDER BY position DESC LIMIT 1").fetchone()))
+"""
+"""Reads a file without its log, and without locks: a store of the same process would lose its own by that."""
 
 _TABLES_ANEW: Final = "replay_reproduces_state"
 """The law that the check of rows is, so that it need not be looked at again."""
@@ -168,6 +177,26 @@ class Verification:
                 if what is not None:
                     where = f"{AUTH_USERS.name} {person.id}"
                     yield Problem(check="addresses", where=where, what=f"{person.email!r} stays as it is, but {what}")
+
+    def _log(self, raw: sqlite3.Connection) -> Problems:
+        """Hold what there is with the log to what the file alone has: the journal only ever grows."""
+        log = Path(f"{self.path}-wal")
+        if not (log.exists() and log.stat().st_size):
+            return
+        self._progress("log", 0, 1)
+        try:
+            alone = json.loads(in_another_process(_LAST_EVENT_ALONE, self.path.as_uri()))
+        except OSError:  # a writer that was cut off leaves a file that cannot be read without its log
+            return
+        if alone is not None:
+            there = raw.execute("SELECT * FROM journal WHERE position = ?", alone[:1]).fetchone()
+            if there is None or list(there) != alone:
+                yield Problem(
+                    check="log",
+                    where=log.name,
+                    what=f"replaces what the file alone holds at position {alone[0]} of the journal, so it is another "
+                    "file's: close all that have the file open, and move the log away",
+                )
 
     def _pages(self, raw: sqlite3.Connection) -> Problems:
         """Ask SQLite whether pages and indexes are whole, and rows are as their columns have to be."""

@@ -94,7 +94,7 @@ def test_in_the_midst_of_a_batch_too(amy: Crm, store: SqliteStore, use: Callable
     with amy.batch():
         amy.as_user(AMY).create_job_request()
         said = said_in_a_child(lambda: use(amy, store))
-    assert said == REFUSED or "batch" in said
+    assert REFUSED in said or "this Crm was in the middle of a command or a batch when the process was forked" in said
     store.close()
     assert jobs_in(store.path) == 1
 

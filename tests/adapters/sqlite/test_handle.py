@@ -16,7 +16,7 @@ import pytest
 import crm_adapters
 from crm_adapters.scenarios.csvfiles import is_database
 from crm_adapters.scenarios.of_databases import read_database
-from crm_adapters.sqlite import SqliteStore, StoreError, handle, stored_rules
+from crm_adapters.sqlite import SqliteStore, StoreBusy, StoreError, handle, stored_rules
 from crm_adapters.sqlite.backups import back_up
 from crm_adapters.sqlite.figures import figures
 from crm_adapters.sqlite.locking import FileLock
@@ -108,7 +108,7 @@ def test_only_sqlite_opens_a_database() -> None:
 
 def taken_away(store: SqliteStore) -> None:
     """Have an application read the file as if it were any file, where locks do not outlast that; then another one comes."""
-    store._open.connection._handle._release()
+    store._open.connection._handle.release()
     store.path.read_bytes()
     visit(store.path)
     assert log_of(store.path) is None
@@ -148,7 +148,7 @@ def test_an_application_that_drops_locks_does_no_harm(
     before = log_of(path)
     with monkeypatch.context() as patched:
         if not lasting:
-            store._open.connection._handle._release()
+            store._open.connection._handle.release()
             patched.setattr(handle, "_LASTING", False)
         drop(path)
         if not lasting:
@@ -202,7 +202,9 @@ def test_a_log_that_goes_between_begin_and_commit_is_noticed_before_the_answer(
     assert jobs_in(path) == 1
 
 
-def test_a_log_that_is_about_to_go_is_noticed_too(amy: Crm, store: SqliteStore, path: Path) -> None:
+def test_a_log_that_is_about_to_go_is_noticed_too(
+    amy: Crm, store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another process holds the file as the last one does, and has not deleted the log yet."""
     closing = (
         "import fcntl, sys\n"
@@ -211,7 +213,7 @@ def test_a_log_that_is_about_to_go_is_noticed_too(amy: Crm, store: SqliteStore, 
         "print('held', flush=True)\n"
         "sys.stdin.readline()\n"
     )
-    store._open.connection._handle._release()
+    store._open.connection._handle.release()
     path.read_bytes()
     with subprocess.Popen(
         [sys.executable, "-c", closing, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -220,6 +222,9 @@ def test_a_log_that_is_about_to_go_is_noticed_too(amy: Crm, store: SqliteStore, 
         assert other.stdout.readline() == "held\n"
         with pytest.raises(StoreError, match=GONE):
             amy.as_user(AMY).create_job_request()
+        monkeypatch.setattr(handle, "_END_SECONDS", 0.01)
+        with pytest.raises(StoreBusy, match="another process holds it; try again"):
+            stored_rules(path, busy_timeout_seconds=0)
         other.communicate("go\n")
 
 

@@ -284,7 +284,7 @@ def test_a_file_that_is_held_as_a_whole_is_waited_for(file: Path) -> None:
     altered(file, "PRAGMA journal_mode = DELETE")
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(StoreBusy, match="cannot be read: database is locked"):
+        with pytest.raises(StoreBusy, match="another process holds it; try again"):
             list(Verification(file, busy_timeout_seconds=0).problems())
     assert problems(file) == []
 
@@ -334,3 +334,50 @@ def test_a_truncated_file_is_told(file: Path) -> None:
     os.truncate(file, 16384)
     with pytest.raises(StoreError, match="cannot be read: database disk image is malformed"):
         problems(file)
+
+
+# --- the log --------------------------------------------------------------------------------------
+
+
+def cut_off(path: Path, jobs: int, *, at: Path) -> Path:
+    """Put a file and its log at another place, as a process leaves them that is killed after so many more events."""
+    with SqliteStore(path) as store:
+        crm = Crm(store)
+        for n in range(jobs):
+            crm.as_user(AMY).create_job_request(id=label_uuid(f"{at.name} {n}"), job_description="d" * 3000)
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{path}{suffix}", f"{at}{suffix}")
+    return at
+
+
+def test_a_log_that_goes_on_from_its_file_is_no_problem(file: Path) -> None:
+    left = cut_off(file, 5, at=file.with_name("left.db"))
+    assert Path(f"{left}-wal").stat().st_size > 0
+    assert problems(left) == []
+
+
+def test_a_file_whose_events_are_all_in_the_log_is_no_problem(path: Path) -> None:
+    with SqliteStore(path) as store:
+        Crm(store).as_service().register_user(email="amy@example.com")
+        assert problems(path) == []
+
+
+@pytest.mark.parametrize("jobs", [3, 60], ids=["a short log", "a long log"])
+def test_the_log_of_another_file_is_found(file: Path, tmp_path: Path, jobs: int) -> None:
+    """SQLite takes it for the file's own, and what it makes of both may look sound."""
+    other = tmp_path / "other.db"
+    with SqliteStore(other) as store:
+        Crm(store).as_service().sync_crm_user(user_id=AMY, email="amy@example.com")
+    left = cut_off(other, jobs, at=tmp_path / "left.db")
+    shutil.copy(file, left)
+    (found,) = Verification(left).problems(["log"])
+    assert (found.check, found.where) == ("log", "left.db-wal")
+    assert "replaces what the file alone holds at position 22 of the journal, so it is another file's" in found.what
+
+
+def test_a_file_that_cannot_be_read_without_its_log_is_not_held_to_it(file: Path) -> None:
+    """Its writer was cut off while the log was being brought into it: with the log it is whole."""
+    left = cut_off(file, 5, at=file.with_name("left.db"))
+    content = left.read_bytes()
+    left.write_bytes(content[:100] + b"\xff" * 3996 + content[4096:])
+    assert problems(left, "log") == []

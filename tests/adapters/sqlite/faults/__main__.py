@@ -41,7 +41,7 @@ class Line:
 def kills(times: int) -> Iterator[Line]:
     """Kill writers in the middle of each kind of work."""
     for name, kind in KINDS.items():
-        line = Line(f"a writer is killed: {name}")
+        line = Line(f"a writer is killed{', or ends' if kind.visits else ''}: {name}")
         rounds = 5 if kind.file == "here" else 1
         for seed in range(times // (len(KINDS) * WRITERS * rounds)):
             result = killed(kind, seed, rounds=rounds)
@@ -92,7 +92,12 @@ def main() -> None:
     parser.add_argument("--power-cuts", type=int, default=6_000, help="how often the power fails")
     parser.add_argument("--failing-calls", type=int, default=3_000, help="how many calls fail, about")
     parser.add_argument("--step-pages", type=int, default=1, help="by how many pages disks that are full differ")
+    parser.add_argument(
+        "--kinds", nargs="+", choices=tuple(KINDS), default=tuple(KINDS), help="what is done meanwhile, of kills and cuts"
+    )
     given = parser.parse_args()
+    for name in set(KINDS) - set(given.kinds):
+        del KINDS[name]
     runs: list[tuple[Callable[[int], Iterator[Line]], int]] = [
         (kills, given.kills),
         (power_cuts, given.power_cuts),
