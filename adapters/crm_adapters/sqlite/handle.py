@@ -113,10 +113,11 @@ class Handle:
         for other in list(_HANDLES.values()):
             if other.database == self.database:
                 other.refuse_newcomer(path)
+        before = _descriptors()
         self.raw = _connected(path, mode, timeout_seconds)
-        if not self._locked_within(
-            max(timeout_seconds, _END_SECONDS)
-        ):  # before SQLite opens the log: which one it is, is known for certain then
+        self._descriptor = max(filter(self._is_database, _descriptors() - before), default=-1)
+        # Before SQLite opens the log: from here on no one deletes it, so it is known which one SQLite opens.
+        if not self._locked_within(max(timeout_seconds, _END_SECONDS)):
             self.raw.close()
             raise StoreBusy(path, "another process holds it; try again")
         _HANDLES[id(self)] = self
@@ -196,14 +197,16 @@ class Handle:
                 self._let_go()
             else:
                 self.release()
-                self._closed()
+                del _HANDLES[id(self)]  # whoever opens the file now waits until SQLite is done
+                self.raw.close()
         finally:
             if turns is not None:
                 turns.close()
 
     def finish(self) -> None:
         """Close what no one closed, at its end or the end of the process, without waiting for anyone."""
-        self.close(FileLock(self._path, 0))
+        if id(self) in _HANDLES:
+            self.close(FileLock(self._path, 0))
 
     def _closed(self) -> None:
         self.raw.close()
@@ -280,11 +283,11 @@ def _connected(path: Path, mode: str, timeout_seconds: float) -> sqlite3.Connect
         raise StoreError(path, f"cannot be opened: {error}") from error
 
 
-def _descriptors() -> list[int]:
+def _descriptors() -> set[int]:
     """Return the descriptors that are open in this process, as far as the system shows them."""
     with suppress(OSError):
-        return [int(name) for name in os.listdir("/dev/fd") if name.isdecimal()]  # noqa: PTH208 - names, not paths
-    return []  # pragma: no cover - Linux and macOS show them
+        return {int(name) for name in os.listdir("/dev/fd")}  # noqa: PTH208 - names, not paths
+    return set()
 
 
 def _taken(turns: FileLock | None) -> bool:

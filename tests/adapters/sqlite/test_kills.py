@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 
 import pytest
+
+from crm_adapters.sqlite import StoreError
+from crm_adapters.sqlite.handle import Handle
 
 from .faults.kills import WRITERS, killed
 from .faults.work import KINDS
@@ -27,3 +31,21 @@ def test_killed_writers_lose_nothing_that_was_acknowledged(kind: str) -> None:
         assert result.acknowledged - result.kept == set(), f"seed {seed}"
         acknowledged += len(result.acknowledged)
     assert acknowledged > 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_without_locks_that_last_other_processes_break_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a store neither keeps its lock nor looks whether its log is there: the test above can fail."""
+    monkeypatch.setattr(Handle, "_locked", lambda _: True)
+    monkeypatch.setattr(Handle, "trouble", lambda _: None)
+    monkeypatch.setattr(Handle, "_let_go", Handle._closed)
+    lost, broken = 0, 0
+    for seed in range(10):
+        try:
+            result = killed(KINDS["another process comes and goes"], seed, rounds=ROUNDS)
+            lost += len(result.acknowledged - result.kept)
+        except (AssertionError, StoreError, sqlite3.DatabaseError):
+            broken += 1
+        if lost + broken > 1:
+            return
+    raise AssertionError("nothing was lost")

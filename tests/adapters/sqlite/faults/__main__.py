@@ -7,14 +7,15 @@ not whole, a unit of work that is half there, or a store that goes on where it m
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from tabulate import tabulate
 
 from .cuts import cuts
 from .errors import ERRORS, Failing, calls_in_a_day, full_day, watched_day
 from .kills import WRITERS, killed
-from .work import KINDS
+from .work import KINDS, Kind
 
 _FILES = ("creation", "migration", "commands")
 _HEADERS = ("fault", "how often", "acknowledged before", "of those lost")
@@ -38,24 +39,24 @@ class Line:
         return (self.fault, f"{self.struck:,}", f"{self.acknowledged:,}", f"{self.lost:,}")
 
 
-def kills(times: int) -> Iterator[Line]:
+def kills(kinds: Mapping[str, Kind], times: int) -> Iterator[Line]:
     """Kill writers in the middle of each kind of work."""
-    for name, kind in KINDS.items():
+    for name, kind in kinds.items():
         line = Line(f"a writer is killed{', or ends' if kind.visits else ''}: {name}")
         rounds = 5 if kind.file == "here" else 1
-        for seed in range(times // (len(KINDS) * WRITERS * rounds)):
+        for seed in range(times // (len(kinds) * WRITERS * rounds)):
             result = killed(kind, seed, rounds=rounds)
             acknowledged = result.acknowledged
             line.add(struck=result.kills, acknowledged=len(acknowledged), lost=len(acknowledged - result.kept))
         yield line
 
 
-def power_cuts(times: int) -> Iterator[Line]:
+def power_cuts(kinds: Mapping[str, Kind], times: int) -> Iterator[Line]:
     """Cut the power in the middle of each kind of work, under both ways to commit."""
     for synchronous in ("FULL", "NORMAL"):
-        for name, kind in KINDS.items():
+        for name, kind in kinds.items():
             line = Line(f"the power fails, synchronous={synchronous}: {name}")
-            for seed in range(times // (2 * len(KINDS) * 10)):
+            for seed in range(times // (2 * len(kinds) * 10)):
                 for cut in cuts(kind, seed, synchronous=synchronous):
                     assert cut.in_order
                     line.add(struck=1, acknowledged=len(cut.acknowledged), lost=len(cut.lost))
@@ -93,14 +94,17 @@ def main() -> None:
     parser.add_argument("--failing-calls", type=int, default=3_000, help="how many calls fail, about")
     parser.add_argument("--step-pages", type=int, default=1, help="by how many pages disks that are full differ")
     parser.add_argument(
-        "--kinds", nargs="+", choices=tuple(KINDS), default=tuple(KINDS), help="what is done meanwhile, of kills and cuts"
+        "--kinds",
+        nargs="+",
+        choices=tuple(KINDS),
+        default=tuple(KINDS),
+        help="what is done meanwhile, of kills and cuts",
     )
     given = parser.parse_args()
-    for name in set(KINDS) - set(given.kinds):
-        del KINDS[name]
+    kinds = {name: KINDS[name] for name in given.kinds}
     runs: list[tuple[Callable[[int], Iterator[Line]], int]] = [
-        (kills, given.kills),
-        (power_cuts, given.power_cuts),
+        (partial(kills, kinds), given.kills),
+        (partial(power_cuts, kinds), given.power_cuts),
         (failing_calls, given.failing_calls),
         (full_disks, given.step_pages),
     ]

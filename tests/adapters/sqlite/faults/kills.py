@@ -18,10 +18,10 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from threading import Thread
+from threading import Event, Thread
 from typing import Final, NoReturn, TypeAlias
 
-from attrs import frozen
+from attrs import define, frozen
 
 from .sound import assert_sound, units_in
 from .work import Kind, prepare, work
@@ -70,26 +70,34 @@ def _killed_at_once(path: Path, kind: Kind, names: list[str], draw: Random) -> l
     """
     writers = [_Writer.forked(partial(_write, path, kind, name)) for name in names]
     visitors = [_Writer.forked(partial(_visit, path))] if kind.visits else []
-    if draw.random() < (0.7 if kind.file == "here" else 0.3):
-        select.select([writer.said for writer in writers], [], [], _GIVEN_UP_SECONDS)  # until one was acknowledged
-    time.sleep(draw.uniform(0, _LONGEST_LIFE_SECONDS * (4 if kind.visits else 1)))
-    ended = [writer for writer in writers if kind.visits and draw.random() < 0.5]
-    for writer in ended:
-        os.kill(writer.pid, signal.SIGTERM)
-    said = [unit for writer in ended for unit in writer.ended()]
-    return said + [unit for writer in (*writers, *visitors) if writer not in ended for unit in writer.killed()]
+    try:
+        if draw.random() < (0.7 if kind.file == "here" else 0.3):
+            select.select([writer.said for writer in writers], [], [], _GIVEN_UP_SECONDS)  # until one was acknowledged
+        time.sleep(draw.uniform(0, _LONGEST_LIFE_SECONDS * (4 if kind.visits else 1)))
+        ended = [writer for writer in writers if kind.visits and draw.random() < 0.5]
+        for writer in ended:
+            os.kill(writer.pid, signal.SIGTERM)
+        said = [unit for writer in ended for unit in writer.ended()]
+        return said + [unit for writer in (*writers, *visitors) if writer not in ended for unit in writer.killed()]
+    finally:
+        for process in (*writers, *visitors):
+            process.stop()
 
 
 def _write(path: Path, kind: Kind, name: str, say: Say) -> None:
+    asked_to_end = Event()
+
+    def end(*_: object) -> NoReturn:
+        asked_to_end.set()
+        raise SystemExit  # which Python ignores where an object is freed
+
     if kind.visits:
-        signal.signal(signal.SIGTERM, _end)
+        signal.signal(signal.SIGTERM, end)
         Thread(target=_drop_locks, args=(path, Random(name)), daemon=True).start()
     for unit in work(path, kind, name, Random(name)):
         say(unit)
-
-
-def _end(*_: object) -> NoReturn:
-    raise SystemExit
+        if asked_to_end.is_set():
+            raise SystemExit
 
 
 def _drop_locks(path: Path, draw: Random) -> None:
@@ -107,17 +115,19 @@ def _visit(path: Path, _: Say) -> None:
         time.sleep(0.001)
 
 
-@frozen
+@define
 class _Writer:
     """A process that works until it is killed.
 
     Attributes:
         pid: Its number.
         said: Where it says what was acknowledged to it, a line for each unit.
+        is_there: Whether it was not waited for yet.
     """
 
     pid: int
     said: int
+    is_there: bool = True
 
     @classmethod
     def forked(cls, works: Callable[[Say], None]) -> _Writer:
@@ -148,9 +158,16 @@ class _Writer:
         """Wait until it has ended as it was asked to; return the lines that it said."""
         return self._heard(0)
 
+    def stop(self) -> None:
+        """Kill it, should it still be there: nothing is to outlive a drill that failed."""
+        if self.is_there:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+
     def _heard(self, exit_code: int) -> list[str]:
         with os.fdopen(self.said) as said:
             lines = said.read().splitlines(keepends=True)
         _, status = os.waitpid(self.pid, 0)
+        self.is_there = False
         assert os.waitstatus_to_exitcode(status) == exit_code, "it ended otherwise"
         return [line.strip() for line in lines if line.endswith("\n")]
