@@ -28,6 +28,9 @@ _LOGS: Final = ("-wal", "-journal")
 """What SQLite may find beside a file, and a connection that may write would bring into it."""
 
 
+_SMALLEST_BYTES: Final = 512
+
+
 def in_silence(_what: str, _done: int, _total: int) -> None:
     """Tell nobody of any progress."""
 
@@ -112,7 +115,7 @@ def is_sqlite(path: Path) -> bool:
     Raises:
         StoreError: It is no file, or cannot be read.
     """
-    if not has_content(path):
+    if not has_content(path) or _is_too_short(path):
         return False
     handle = _opened(path, 0)
     try:
@@ -136,6 +139,8 @@ def _opened(path: Path, busy_timeout_seconds: float) -> Handle:
 
 @contextmanager
 def _ours(path: Path, busy_timeout_seconds: float) -> Iterator[sqlite3.Connection]:
+    if _is_too_short(path):
+        raise StoreError(path, "is not a SQLite database")
     handle, turns = _opened(path, busy_timeout_seconds), None
     try:
         try:
@@ -151,6 +156,11 @@ def _ours(path: Path, busy_timeout_seconds: float) -> Iterator[sqlite3.Connectio
         yield handle.raw
     finally:
         handle.close(turns)
+
+
+def _is_too_short(path: Path) -> bool:
+    """Tell whether a file is shorter than any database; one of a single byte is empty to SQLite."""
+    return path.stat().st_size < _SMALLEST_BYTES
 
 
 def _marks(raw: sqlite3.Connection) -> tuple[int, int]:

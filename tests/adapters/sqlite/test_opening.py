@@ -103,6 +103,7 @@ def test_a_path_may_hold_what_means_something_in_a_uri(tmp_path: Path) -> None:
     [
         (b"not a database" * 100, "is not a SQLite database"),
         (b"SQLite format 3\0", "is not a SQLite database"),
+        (b"x", "is not a SQLite database"),
         (b"\0" * 4096, "is not a SQLite database"),
     ],
 )
