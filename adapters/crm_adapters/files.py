@@ -30,7 +30,7 @@ class NotAFile(Exception):  # noqa: N818 - it names what is wrong
 
 def special_kind(path: Path) -> str | None:
     """Return what a path is that is no regular file, as words: "a device"; None if it is one, or nothing yet."""
-    with suppress(FileNotFoundError, NotADirectoryError):
+    with suppress(OSError, ValueError):  # what cannot be asked for is found out where it is used
         mode = path.stat().st_mode
         return next((kind for is_kind, kind in _KINDS if is_kind(mode)), None)
     return None

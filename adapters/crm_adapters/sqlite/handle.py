@@ -197,7 +197,7 @@ class Handle:
                 self._let_go()
             else:
                 self.release()
-                del _HANDLES[id(self)]  # whoever opens the file now waits until SQLite is done
+                del _HANDLES[id(self)]  # who opens the file now waits until SQLite is done
                 self.raw.close()
         finally:
             if turns is not None:

@@ -1,7 +1,7 @@
 """What is at a path, and how is a file looked at as a whole, however damaged, without changing it?
 
-A database is looked at through SQLite alone: whoever opens it otherwise drops the locks that this
-process may have on it as soon as it is closed; see `crm_adapters.sqlite.handle`.
+A database is looked at through SQLite alone: as soon as it is closed that was opened otherwise, all locks
+that this process has on it are gone. See `crm_adapters.sqlite.handle`.
 """
 
 from __future__ import annotations

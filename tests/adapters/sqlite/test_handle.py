@@ -292,6 +292,16 @@ def test_who_closes_while_another_writes_leaves_the_log(amy: Crm, store: SqliteS
     assert jobs_in(path) == 0
 
 
+def test_where_no_lock_can_be_made_a_store_is_closed_all_the_same(amy: Crm, store: SqliteStore, path: Path) -> None:
+    """No other one can be writing there either."""
+    store.close()
+    Path(f"{path}-lock").unlink()
+    Path(f"{path}-lock").mkdir()
+    with SqliteStore(path) as reading:
+        Crm(reading).as_service().count("crm_users")
+    assert log_of(path) is None
+
+
 def test_without_a_look_at_descriptors_the_names_are_looked_at(
     amy: Crm, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import attrs
 import pytest
 
-from crm_adapters.sqlite import SqliteStore, StoreBusy, StoreError, stored_rules
+from crm_adapters.sqlite import SqliteStore, StoreBusy, StoreError, reading, stored_rules
 from crm_adapters.sqlite.connection import Connection
 from crm_adapters.sqlite.locking import FileLock, has_wal_reset_bug
 from crm_adapters.sqlite.migrations import migrate
@@ -115,6 +115,29 @@ def test_what_is_no_database_is_refused(path: Path, content: bytes, reason: str)
 def test_a_directory_is_refused(path: Path) -> None:
     path.mkdir()
     assert refused(path) == "is a folder: name a file"
+
+
+def test_a_name_below_a_file_is_refused(path: Path) -> None:
+    assert refused(made(path) / "crm.db") == "cannot be read: Not a directory"
+
+
+def test_a_file_that_the_system_does_not_let_us_read_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(path)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert refused(path) == "cannot be read: Permission denied"
+
+
+def test_a_file_that_cannot_be_looked_at_without_writing_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusing(_: sqlite3.Connection) -> tuple[int, int]:
+        error = sqlite3.OperationalError("attempt to write a readonly database")
+        error.sqlite_errorcode = sqlite3.SQLITE_READONLY
+        raise error
+
+    made(path)
+    monkeypatch.setattr(reading, "_marks", refusing)
+    assert refused(path) == "is read-only (attempt to write a readonly database)"
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
