@@ -193,7 +193,9 @@ class Handle:
         try:
             if not self._writes:
                 self._closed()
-            elif not _taken(turns) or self.held() == LOG_GONE:
+            elif (
+                not (_taken(turns) or _LASTING) or self.held() == LOG_GONE
+            ):  # a writer may have lost its lock elsewhere
                 self._let_go()
             else:
                 self.release()

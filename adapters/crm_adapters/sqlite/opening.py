@@ -70,6 +70,8 @@ def stored_rules(path: str | os.PathLike[str], *, busy_timeout_seconds: float = 
     with looked_at(file, busy_timeout_seconds=busy_timeout_seconds) as raw:
         try:
             return rules_told_by(dict(raw.execute(METADATA)))
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite's own words may hold damaged text
+            raise StoreError(file, f"cannot be read: {error}") from error
         except ValueError as error:
             raise StoreError(file, str(error)) from None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -115,8 +117,9 @@ def test_a_database_that_cannot_be_fitted_is_named(tmp_path: Path, write: Write)
         read_sources([tmp_path / "empty.db"], POLICY)
     with pytest.raises(DataError, match=r"empty\.db: is a database, and such are fitted one at a time"):
         read_sources([write("a.csv", "x"), tmp_path / "empty.db"], POLICY)
-    (tmp_path / "bad.db").write_bytes(b"SQLite format 3\0")
-    with pytest.raises(DataError, match=r"bad\.db: "):
+    with closing(sqlite3.connect(tmp_path / "bad.db")) as raw:
+        raw.execute("CREATE TABLE t (x)")
+    with pytest.raises(DataError, match=r"bad\.db: is a database of another application"):
         read_sources([tmp_path / "bad.db"], POLICY)
 
 
