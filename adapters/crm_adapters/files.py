@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from .errors import AdapterError
+
 _KINDS: Final[tuple[tuple[Callable[[int], bool], str], ...]] = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISCHR, "a device"),
@@ -21,7 +23,7 @@ _KINDS: Final[tuple[tuple[Callable[[int], bool], str], ...]] = (
 )
 
 
-class NotAFile(Exception):  # noqa: N818 - it names what is wrong
+class NotAFile(AdapterError):  # noqa: N818 - it names what is wrong
     """Raised when a path that was to be written is something other than a regular file; nothing was done to it."""
 
     def __init__(self, path: Path, kind: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import traceback
@@ -10,43 +11,21 @@ from typing import Any, Final
 
 import click
 
-from crm_adapters.command_log import LogError
-from crm_adapters.files import NotAFile
-from crm_adapters.scenarios import DataError
-from crm_adapters.sqlite import StoreError
-from crm_domain.wording import unknown
+from crm_adapters.errors import AdapterError
 
-from .backup import backup
-from .check import check
-from .dashboard import dashboard
 from .endings import EXIT_BROKEN_PIPE, EXIT_BUG, EXIT_INTERRUPTED
 from .errors import readable, readable_errors
-from .explain import explain
-from .fit import fit_command
-from .history import history
-from .init import init
-from .migrations import migrations
-from .needs_credits import needs_credits
-from .rebuild import rebuild
-from .restore import restore
-from .rules import rules
-from .run import run
-from .sample import sample
-from .simulate import simulate
-from .stats import stats
-from .user import user
-from .users import users
-from .verify import verify
 
-SECTIONS: Final[dict[str, tuple[click.Command, ...]]] = {
-    "Explore": (simulate, fit_command),
-    "Rules": (run, explain, rules, sample),
-    "What a file holds": (users, needs_credits, dashboard, user, history, stats),
-    "Keep a file safe": (init, verify, rebuild, backup, restore),
-    "Prove": (check,),
-    "Have PostgreSQL keep the rules": (migrations,),
+SECTIONS: Final[dict[str, tuple[str, ...]]] = {
+    "Explore": ("simulate", "fit"),
+    "Rules": ("run", "explain", "rules", "sample"),
+    "What a file holds": ("users", "needs-credits", "dashboard", "user", "history", "stats"),
+    "Keep a file safe": ("init", "verify", "rebuild", "backup", "restore"),
+    "Prove": ("check",),
+    "Have PostgreSQL keep the rules": ("migrations",),
+    "This command": ("completion",),
 }
-"""The commands, by what somebody wants; ``--help`` lists them so."""
+"""The commands, by what a user wants; ``--help`` lists them so. Each is the one command of the module of its name."""
 
 
 class BadInput(click.ClickException):
@@ -56,20 +35,37 @@ class BadInput(click.ClickException):
 
 
 class Commands(click.Group):
-    """The commands, each of which ends with a message and an exit code, and never with a traceback."""
+    """The commands, each of which ends with a message and an exit code, and never with a traceback.
+
+    A command is imported when it is asked for, because all of them together take half a second.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names of the commands, in the order of ``--help``."""
+        return [name for names in SECTIONS.values() for name in names]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of this name, importing it; None if there is none."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"{__package__}.{cmd_name.replace('-', '_')}")
+        return next(value for value in vars(module).values() if isinstance(value, click.Command))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, section by section."""
         width = formatter.width - 6 - max(map(len, self.list_commands(ctx)))
-        for title, commands in SECTIONS.items():
+        for title, names in SECTIONS.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
             with formatter.section(title):
-                formatter.write_dl([(str(c.name), c.get_short_help_str(width)) for c in commands])
+                formatter.write_dl([(name, c.get_short_help_str(width)) for name, c in commands if c is not None])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that was asked for; where there is none, say which are near."""
         if args and self.get_command(ctx, args[0]) is None and args[0][:1].isalnum():
+            from crm_domain.wording import unknown  # noqa: PLC0415 - what needs no domain shall not wait for it
+
             raise click.UsageError(unknown(args[0], self.list_commands(ctx), "command"), ctx)
         return super().resolve_command(ctx, args)
 
@@ -86,7 +82,7 @@ class Commands(click.Group):
     def _invoked(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (DataError, LogError, NotAFile, StoreError) as error:
+        except AdapterError as error:
             raise BadInput(str(error)) from None
         except KeyboardInterrupt:
             ctx.exit(EXIT_INTERRUPTED)
@@ -116,7 +112,7 @@ def _report_of(error: Exception) -> str:
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="crm-domain")
+@click.version_option(None, "-V", "--version", package_name="crm-domain")
 def cli() -> None:
     """Run, explain and look up the rules of a CRM that sells video recordings for credits.
 
@@ -136,11 +132,6 @@ def cli() -> None:
     The rules are a document's, in two readings: "seed" takes it at its word, "hardened" (the
     default) closes each of its holes by one named safeguard.
     """  # noqa: D301 - click takes \b for "keep these lines as they are"
-
-
-for commands in SECTIONS.values():
-    for command in commands:
-        cli.add_command(command)
 
 
 def main() -> None:

@@ -15,8 +15,6 @@ from typing import Any, Final
 
 import click
 
-from crm_domain.wording import cut
-
 A_DATABASE: Final = "an address of a database, which is not repeated here, since it may hold a password"
 
 _WORD_MAX: Final = 300
@@ -50,6 +48,8 @@ def readable(text: str) -> str:
 
 
 def _readable_line(line: str) -> str:
+    from crm_domain.wording import cut  # noqa: PLC0415 - what needs no domain shall not wait for it
+
     found = _SECRET.search(line)
     if found is not None:
         line = f"{line[: found.start()]}… (the rest may hold a password)"

@@ -14,8 +14,8 @@ from crm_adapters.scenarios import DataError, dumps, load, save, with_settings
 from crm_adapters.scenarios.csvfiles import time_of
 from crm_adapters.scenarios.sources import Data, read_sources
 from crm_adapters.sqlite.reading import Progress
-from crm_domain.simulation import Scenario
-from crm_domain.simulation.fitting import Fit, fit, fit_counters, fit_payments
+from crm_domain.simulation import Scenario, fitting
+from crm_domain.simulation.fitting import Fit
 from crm_domain.simulation.histories import day_of
 from crm_domain.wording import quoted
 
@@ -26,11 +26,11 @@ from .progress import progress_shown
 from .simulated import printable
 
 _COLUMNS: Final = ("path", "value", "low", "high", "basis")
-_HOW: Final = {"all": fit, "payments": fit_payments, "counters": fit_counters}
+_HOW: Final = {"all": fitting.fit, "payments": fitting.fit_payments, "counters": fitting.fit_counters}
 _PARTS: Final = ("user", "time", "amount")
 
 
-@click.command("fit", short_help="Make a scenario from what real users did.")
+@click.command(short_help="Make a scenario from what real users did.")
 @click.argument("sources", nargs=-1, required=True, type=FILE)
 @click.option("--out", type=FILE, metavar="FILE", help="Write the scenario to a new FILE (TOML); - is standard output.")
 @click.option(
@@ -50,7 +50,7 @@ _PARTS: Final = ("user", "time", "amount")
     help="Of a table of payments: which column is the user, the time or the amount.",
 )
 @form_options
-def fit_command(
+def fit(
     *,
     sources: tuple[Path, ...],
     out: Path | None,

@@ -22,6 +22,7 @@ from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
 from cattrs.gen.typeddicts import make_dict_structure_fn as make_typed_dict_structure_fn
 
+from crm_adapters.errors import AdapterError
 from crm_adapters.inputs import LINE_MAX, TooLong, bounded_lines
 from crm_domain.command_log import (
     OWNER_COLUMNS,
@@ -60,7 +61,7 @@ _DECIMAL: Final = re.compile(
 )
 
 
-class LogError(Exception):
+class LogError(AdapterError):
     """Raised when a line is not a command: a mistake of whoever wrote the log, not a refusal.
 
     Attributes:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from crm_adapters.errors import AdapterError
 
-class DataError(Exception):
+
+class DataError(AdapterError):
     """Raised when a file cannot be read as what it should be: a mistake of whoever wrote it.
 
     Attributes:

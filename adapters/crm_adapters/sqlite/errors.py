@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from crm_adapters.errors import AdapterError
 
-class StoreError(Exception):
+
+class StoreError(AdapterError):
     """Raised when the file cannot be read or written as asked; nothing is half done.
 
     Attributes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,8 +17,9 @@ from typing import IO, Any
 import pytest
 
 from crm_adapters.cli import app, main
-from crm_adapters.cli.app import SECTIONS, cli
+from crm_adapters.cli.app import SECTIONS
 
+NAMES = [name for names in SECTIONS.values() for name in names]
 COMMAND = Path(sysconfig.get_path("scripts")) / "crm-domain"
 
 
@@ -157,12 +159,54 @@ def test_the_commands_are_listed_by_what_somebody_wants(call: Any) -> None:
     shown = call("--help").stdout
     assert [title for title in SECTIONS if f"\n{title}:\n" not in shown] == []
     listed = [line.split()[0] for line in shown.partition("\nExplore:\n")[2].splitlines() if line.startswith("  ")]
-    assert sorted(listed) == sorted(cli.commands)
+    assert sorted(listed) == sorted(NAMES)
 
 
 def test_help(call: Any) -> None:
     """Every command has help with examples."""
-    for command in cli.commands:
+    for command in NAMES:
         called = call(command, "--help")
         assert called.exit_code == 0
         assert f"\n    crm-domain {command}" in called.stdout
+
+
+def test_every_module_of_a_command_is_listed() -> None:
+    """A command that is missing from the sections could not be called."""
+    folder = Path(app.__file__).parent
+    defined = [
+        path.stem for path in folder.glob("*.py") if re.search(r"^@click\.command", path.read_text(), re.MULTILINE)
+    ]
+    assert sorted(defined) == sorted(name.replace("-", "_") for name in NAMES)
+
+
+@pytest.mark.parametrize("asked", [["--version"], ["-V"], ["completion", "zsh"]])
+def test_what_needs_no_command_imports_none(asked: list[str]) -> None:
+    """So that the version and a completion answer at once."""
+    program = f"""
+import sys
+from crm_adapters.cli import main
+sys.argv = ["crm-domain", *{asked!r}]
+try:
+    main()
+except SystemExit:
+    sys.exit("crm_domain" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert done.returncode == 0
+
+
+def test_the_package_runs_as_the_command() -> None:
+    """``python -m crm_domain`` is the same command line."""
+    done = subprocess.run([sys.executable, "-m", "crm_domain", "-V"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("crm-domain, version ")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str, call: Any) -> None:
+    """What is printed has the shell ask the command itself; then commands, and their options, are found."""
+    script = call("completion", shell)
+    assert script.exit_code == 0
+    assert f"_CRM_DOMAIN_COMPLETE={shell}_complete" in script.stdout
+    asked = {"COMP_WORDS": "crm-domain needs-credits --", "COMP_CWORD": "2", "_CRM_DOMAIN_COMPLETE": "bash_complete"}
+    done = subprocess.run([COMMAND], env={**os.environ, **asked}, capture_output=True, text=True, check=True)
+    assert "plain,--db" in done.stdout.splitlines()
