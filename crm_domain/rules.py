@@ -106,7 +106,7 @@ class Rules:
         closes="Check and consume are one step; the balance is never negative.",
         section="Recording Creation Flow",
         law="balance_never_negative",
-        module="credits",
+        module="crm",
     )
     owner_pair: bool = _safeguard(
         hole="Rows carry email and user_id, the policy checks only user_id: another's counters can be moved.",
@@ -183,7 +183,7 @@ class Rules:
         closes="One normal form (trimmed, lower-cased) is the key; an impossible address is refused.",
         section="digital_resume_by_CRM",
         law="provisioning_is_idempotent",
-        module="provisioning",
+        module="decision",
     )
     valid_values: bool = _safeguard(
         hole="Negative durations, status 'banana', rows without an owner.",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -58,7 +60,8 @@ def test_a_safeguard_says_which_hole_it_closes_and_where(name: str, headings: st
         assert (safeguard.law, safeguard.module) == (None, None)
     else:
         assert safeguard.law in {law.name for law in LAWS}
-        importlib.import_module(f"crm_domain.{safeguard.module}")
+        rule = importlib.import_module(f"crm_domain.{safeguard.module}")
+        assert re.search(rf'\brules\.{name}\b|"{name}"', inspect.getsource(rule))
 
 
 @pytest.mark.parametrize("kind", [CreditPolicy, Rules])
