@@ -15,6 +15,7 @@ What may be asked is in `crm_domain.commands`, what can have happened in `crm_do
 what is stored in `crm_domain.rows`, why something is refused in `crm_domain.errors`.
 """
 
+from .answers import Accepted, Changed, Paid, Provisioned, Stored
 from .commands import (
     Command,
     CreateJobRequest,
@@ -33,7 +34,6 @@ from .commands import (
     UploadResume,
 )
 from .crm import Crm
-from .decision import Accepted
 from .errors import (
     CheckViolation,
     Conflict,
@@ -50,9 +50,25 @@ from .errors import (
 from .events import Event
 from .explain import Explanation
 from .ids import ANON, SERVICE, Email, Principal, Role, RowId, UserId, email_fault, normal_email, user
-from .ports import Backend, Clock, IdSource, JournalEntry, Store
-from .queries import CrmUserWithStats, DashboardData, UserData, UserInNeedOfCredits
-from .reads import GetDashboard, Select
+from .ports import Backend, Clock, IdSource, JournalEntry, Place, Store
+from .reads import (
+    Count,
+    CountRecords,
+    CrmUserWithStats,
+    DashboardData,
+    DetectCrmUser,
+    ExportCrmUsers,
+    FindAddress,
+    GetDashboard,
+    GetUserData,
+    ListCrmUsersWithStats,
+    ListUsersInNeedOfCredits,
+    Read,
+    Select,
+    SelectPage,
+    UserData,
+    UserInNeedOfCredits,
+)
 from .rows import TABLES, table_named
 from .rules import HARDENED, SAFEGUARDS, SEED, CreditPolicy, Rules, Safeguard
 from .schema import DEFAULT
@@ -72,10 +88,13 @@ __all__ = [
     "Accepted",
     "Backend",
     "BatchOfAnotherTask",
+    "Changed",
     "CheckViolation",
     "Clock",
     "Command",
     "Conflict",
+    "Count",
+    "CountRecords",
     "CreateJobRequest",
     "CreateRecording",
     "CreateRegularJobRequest",
@@ -85,20 +104,30 @@ __all__ = [
     "CrmUserWithStats",
     "DashboardData",
     "Delete",
+    "DetectCrmUser",
     "Email",
     "Event",
     "EventRecord",
     "Explanation",
+    "ExportCrmUsers",
+    "FindAddress",
     "ForeignKeyViolation",
     "GetDashboard",
+    "GetUserData",
     "IdSource",
     "InsufficientCredits",
     "InvalidEmail",
     "JournalEntry",
+    "ListCrmUsersWithStats",
+    "ListUsersInNeedOfCredits",
     "ManualClock",
     "NotNullViolation",
+    "Paid",
     "PermissionDenied",
+    "Place",
     "Principal",
+    "Provisioned",
+    "Read",
     "RecordPayment",
     "Refused",
     "RegisterUser",
@@ -108,9 +137,11 @@ __all__ = [
     "Rules",
     "Safeguard",
     "Select",
+    "SelectPage",
     "SequentialIds",
     "Session",
     "Store",
+    "Stored",
     "SyncCrmUser",
     "TrackLogin",
     "TrackTime",

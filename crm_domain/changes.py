@@ -8,10 +8,11 @@ from typing import Any
 
 import attrs
 
+from .answers import Changed
 from .commands import Delete, Update
 from .creation import RECORDINGS, refuse_foreign_job, second_primary, unknown_address, unknown_user
 from .credits import adjusted, balance_of, consumption_of
-from .decision import Accepted, View, known_address, refuse_faults
+from .decision import View, known_address, refuse_faults
 from .errors import CheckViolation, Conflict, ForeignKeyViolation, PermissionDenied, Refused, UniqueViolation
 from .events import CreditRefunded, Event, RecordingCompleted, RowDeleted, RowUpdated
 from .ids import Principal
@@ -20,7 +21,7 @@ from .rows import CRM_USERS, PROFILES, TABLES
 from .schema import Atom, Index, Table
 
 
-def decide_update(view: View, principal: Principal, command: Update, at: datetime) -> Accepted:
+def decide_update(view: View, principal: Principal, command: Update, at: datetime) -> Changed:
     """Decide whether the rows that are visible and meet the condition may be changed.
 
     Where no row is, nothing is refused but what the role may not do at all: 0 rows.
@@ -38,12 +39,12 @@ def decide_update(view: View, principal: Principal, command: Update, at: datetim
     refuse_role(principal, "UPDATE", table, view.rules)
     found = visible_rows(view.tables, principal, table, command.where)
     if not found:
-        return Accepted((), affected=0)
+        return Changed((), affected=0)
     changes = _with_key(view, principal, command.set)
     _refuse_owner_changes(view, principal, table, found, changes)
     _refuse_changes(view, principal, table, found, changes)
     events = [event for row in found for event in _changed(view, principal, table, row, changes, at)]
-    return Accepted(tuple(events), affected=len(found))
+    return Changed(tuple(events), affected=len(found))
 
 
 def _with_key(view: View, principal: Principal, changes: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -230,7 +231,7 @@ def decide_deletion(
     principal: Principal,
     command: Delete,
     at: datetime,  # noqa: ARG001 - every decision is told the time
-) -> Accepted:
+) -> Changed:
     """Decide whether the rows that are visible and meet the condition may be deleted.
 
     Raises (in order of precedence):
@@ -242,12 +243,12 @@ def decide_deletion(
     refuse_role(principal, "DELETE", table, view.rules)
     found = visible_rows(tables, principal, table, command.where)
     if not found:
-        return Accepted((), affected=0)
+        return Changed((), affected=0)
     refuse_writer(principal, account_of(tables, principal.user_id), table, view.rules)
     for row in found:
         _refuse_referenced(view, table, getattr(row, table.key))
     events = tuple(RowDeleted(row.user_id, table.name, getattr(row, table.key)) for row in found)
-    return Accepted(events, affected=len(found))
+    return Changed(events, affected=len(found))
 
 
 def _refuse_referenced(view: View, table: Table[Any], key: Any) -> None:

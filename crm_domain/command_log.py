@@ -19,7 +19,7 @@ import re
 from collections.abc import ItemsView, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, TypeAlias, cast, get_args
+from typing import Any, Final, TypeAlias, cast
 
 import attrs
 from attrs import field, frozen
@@ -43,7 +43,10 @@ from .schema import DEFAULT, ColumnType, Json, Table, utc
 from .sources import label_uuid
 from .wording import cut
 
-Request: TypeAlias = c.Command | Read
+LoggedRead: TypeAlias = Select | GetDashboard
+"""The reads that a log may hold."""
+
+Request: TypeAlias = c.Command | LoggedRead
 """Everything that a line may ask for."""
 
 REQUESTS: Final[dict[str, type[Request]]] = {
@@ -211,7 +214,7 @@ class LogLine:
     concurrent: str | None = field(default=None, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        if self.concurrent is not None and (self.key is not None or isinstance(self.request, get_args(Read))):
+        if self.concurrent is not None and (self.key is not None or isinstance(self.request, Read)):
             raise ValueError("concurrent: only commands overlap, not reads, and only those without a key")
 
 

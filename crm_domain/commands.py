@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast
 from attrs import Attribute, define, field, frozen
 
 from . import rows
+from .answers import AnsweredBy, Changed, Paid, Provisioned, Stored
 from .ids import UserId, is_canonical_uuid, known_user_id, row_id
 from .rows import table_named
 from .schema import DEFAULT, INT64_MAX, PYTHON_TYPES, Atom, Column, ColumnType, Default, Fault, Json, Table, Values
@@ -78,7 +79,7 @@ def _may_be_default(column: Column) -> bool:
     return column.owner or column.default is DEFAULT
 
 
-class CreateRow:
+class CreateRow(AnsweredBy[Stored]):
     """What the six commands that store one row have in common.
 
     Attributes:
@@ -324,7 +325,7 @@ def _owner(value: AnyId | None | Default) -> UserId | None | Default:
 
 
 @define(kw_only=True, weakref_slot=False)
-class RegisterUser:
+class RegisterUser(AnsweredBy[Provisioned]):
     """Register a regular user: a person and a profile with 0 credits (service role only)."""
 
     user_id: UserId | None | Default = field(default=DEFAULT, converter=_owner)
@@ -332,7 +333,7 @@ class RegisterUser:
 
 
 @define(kw_only=True, weakref_slot=False)
-class SyncCrmUser:
+class SyncCrmUser(AnsweredBy[Provisioned]):
     """Create a CRM user, or take note that they were seen again ("CRM User Creation Flow").
 
     The address decides who it is: where it is known, its owner's id comes back.
@@ -365,7 +366,7 @@ def _payment_id(value: AnyId | None | Default) -> str | None | Default:
 
 
 @define(kw_only=True, weakref_slot=False)
-class RecordPayment:
+class RecordPayment(AnsweredBy[Paid]):
     """Credit a payment ("Comparison": $12.99 gives 3 credits; service role only).
 
     Attributes:
@@ -396,7 +397,7 @@ def _conditions(given: Mapping[str, object], table: Table[Any], name: str) -> di
 
 
 @define(kw_only=True, weakref_slot=False)
-class Update:
+class Update(AnsweredBy[Changed]):
     """Change the rows that one may see and that meet *where*.
 
     Attributes:
@@ -417,7 +418,7 @@ class Update:
 
 
 @define(kw_only=True, weakref_slot=False)
-class Delete:
+class Delete(AnsweredBy[Changed]):
     """Delete the rows that one may see and that meet *where*; a delete refunds nothing.
 
     Attributes:
@@ -433,21 +434,21 @@ class Delete:
 
 
 @define(kw_only=True, weakref_slot=False)
-class TrackView:
+class TrackView(AnsweredBy[Changed]):
     """Count a view of a CRM user's pages (service role only)."""
 
     email: str | None = field(default=None, validator=_is_text)
 
 
 @define(kw_only=True, weakref_slot=False)
-class TrackLogin:
+class TrackLogin(AnsweredBy[Changed]):
     """Note that a CRM user logged in (service role only)."""
 
     email: str | None = field(default=None, validator=_is_text)
 
 
 @define(kw_only=True, weakref_slot=False)
-class TrackTime:
+class TrackTime(AnsweredBy[Changed]):
     """Add to the time that a CRM user spent (service role only)."""
 
     email: str | None = field(default=None, validator=_is_text)

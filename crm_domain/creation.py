@@ -14,8 +14,9 @@ from attrs import frozen
 from . import commands as c
 from . import events as e
 from . import rows
+from .answers import Stored
 from .credits import consumed, refuse_without_credits
-from .decision import Accepted, View, known_address, refuse_faults
+from .decision import View, known_address, refuse_faults
 from .errors import ForeignKeyViolation, UniqueViolation
 from .ids import Email, Principal, UserId
 from .isolation import refuse_foreign_row, refuse_population, refuse_role, refuse_writer
@@ -58,7 +59,7 @@ RECORDINGS: Final = frozenset(kind.table.name for kind in _KINDS.values() if kin
 _FOREIGN_KEYS: Final = "Issue: Foreign key constraint violation"
 
 
-def decide_creation(view: View, principal: Principal, command: c.Creation, at: datetime) -> Accepted:
+def decide_creation(view: View, principal: Principal, command: c.Creation, at: datetime) -> Stored:
     """Decide whether a row may be stored, and what a recording takes to pay for it.
 
     Raises (in order of precedence):
@@ -103,8 +104,8 @@ def decide_creation(view: View, principal: Principal, command: c.Creation, at: d
     values = (row_id, *owner, *command.columns, created_at, updated_at)
     if kind.is_recording:
         paid = consumed(tables, table, values, user_id, command.status, at)  # type: ignore[union-attr]
-        return Accepted((kind.event(values), paid), row_id)
-    return Accepted((kind.event(values),), row_id)
+        return Stored((kind.event(values), paid), row_id)
+    return Stored((kind.event(values),), row_id)
 
 
 def _owner_email(view: View, principal: Principal, command: c.Creation, account: CrmUser | None) -> Email | None:

@@ -18,9 +18,11 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import attrs
 
+from . import queries
+from .answers import Accepted, AnsweredBy, answer_type
 from .commands import Command
 from .decide import decide
-from .decision import Accepted, View
+from .decision import View
 from .errors import Conflict, Refused
 from .events import Event, IdempotencyKeyUsed, concerned
 from .evolve import FOLDS
@@ -30,6 +32,7 @@ from .ids import ANON, SERVICE, Principal, user
 from .memory import MemoryStore, rebuilt
 from .outbox import Outbox, Subscriber
 from .ports import Clock, IdSource, Journal, Store, Tables
+from .reads import Read
 from .rows import IDEMPOTENCY_KEYS
 from .rules import HARDENED, Rules
 from .schema import json_text, utc
@@ -38,6 +41,7 @@ from .sources import random_ids, system_clock
 from .tasks import Holder
 from .wording import quoted
 
+A = TypeVar("A", bound=Accepted)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -123,7 +127,7 @@ class Crm:
 
     # --- what is done -----------------------------------------------------------------------
 
-    def execute(self, principal: Principal, command: Command, *, key: str | None = None) -> Accepted:
+    def execute(self, principal: Principal, command: AnsweredBy[A], *, key: str | None = None) -> A:
         """Execute one command: all of it, or nothing.
 
         Args:
@@ -262,8 +266,16 @@ class Crm:
             with self._store.reading():
                 return explain(self._view, principal, command, self._now())
 
+    def answer(self, principal: Principal, read: Read[R]) -> R:
+        """Answer a read of `crm_domain.reads` as *principal* sees the state.
+
+        Raises:
+            PermissionDenied: The role may not read this at all.
+        """
+        return self.read(queries.answer, principal, read)
+
     def read(self, query: Callable[Concatenate[View, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Answer one of `crm_domain.queries` from a state in which no command is half done."""
+        """Answer a question of one's own from a state in which no command is half done."""
         with self._lock:
             if self._batch is not None:
                 self._admit()
@@ -359,7 +371,7 @@ class Crm:
         at = self._clock()
         return at if at.tzinfo is UTC else utc(at, "clock")
 
-    def _check(self, principal: Principal, command: Command) -> bool:
+    def _check(self, principal: Principal, command: AnsweredBy[Accepted]) -> bool:
         with self._store.reading():
             try:
                 decide(self._view, principal, command, self._now())
@@ -367,7 +379,7 @@ class Crm:
                 return False
         return True
 
-    def _checked_then_executed(self, principal: Principal, command: Command, key: str | None) -> Accepted:
+    def _checked_then_executed(self, principal: Principal, command: AnsweredBy[A], key: str | None) -> A:
         """Check in one step and consume in another, as the document's flow has it."""
         with self._lock:
             self._admit()
@@ -381,7 +393,7 @@ class Crm:
     def _seen(self, credit_checked: bool) -> View:  # noqa: FBT001
         return attrs.evolve(self._view, credit_checked=credit_checked)
 
-    def _execute(self, view: View, principal: Principal, command: Command, key: str | None) -> Accepted:
+    def _execute(self, view: View, principal: Principal, command: AnsweredBy[A], key: str | None) -> A:
         """Execute one command that was admitted, in a transaction of its own unless in a batch."""
         store, alone = self._store, self._batch is None
         try:
@@ -420,8 +432,8 @@ class Crm:
         return accepted
 
     def _decide_keyed(
-        self, view: View, principal: Principal, command: Command, key: str, at: datetime
-    ) -> tuple[Accepted, tuple[Event, ...]]:
+        self, view: View, principal: Principal, command: AnsweredBy[A], key: str, at: datetime
+    ) -> tuple[A, tuple[Event, ...]]:
         """Decide a command that carries an idempotency key, or give the answer it got before."""
         content = fingerprint(command)
         used = view.tables.idempotency_keys.get(_key_id(principal, key))
@@ -433,7 +445,7 @@ class Crm:
                 accepted.version = self._store.journal.version_of(first) + accounts.count(first)
             return accepted, (*accepted.events, _key_used(principal, key, content, accepted, at))
         if used.fingerprint == content:
-            return Accepted((), replayed=True, **json.loads(str(used.answer))), ()
+            return _first_answer(command, str(used.answer)), ()
         try:
             decide(view, principal, command, at)
         except Refused as refusal:
@@ -469,15 +481,20 @@ _ANSWER: Final = ("id", "user_id", "credited", "affected", "version")
 
 
 def _key_used(principal: Principal, key: str, content: str, accepted: Accepted, at: datetime) -> IdempotencyKeyUsed:
-    answer = json_text({name: getattr(accepted, name) for name in _ANSWER}, "answer")
+    answer = json_text({name: getattr(accepted, name, None) for name in _ANSWER}, "answer")
     return IdempotencyKeyUsed((_key_id(principal, key), principal.user_id, key, content, answer, at))
+
+
+def _first_answer(command: AnsweredBy[A], saved: str) -> A:
+    kind, given = answer_type(type(command)), json.loads(saved)
+    return kind((), replayed=True, **{a.name: given[a.name] for a in attrs.fields(kind) if a.name in given})
 
 
 def _key_id(principal: Principal, key: str) -> str:
     return f"{principal}/{key}"
 
 
-def fingerprint(command: Command) -> str:
+def fingerprint(command: AnsweredBy[Accepted]) -> str:
     """Return what is the same for two commands that ask for the same, and for no others."""
     kind = type(command)
     names = [a.name for a in attrs.fields(kind) if a.eq] if attrs.has(kind) else []

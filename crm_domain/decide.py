@@ -10,18 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from . import commands as c
+from .answers import Accepted, AnsweredBy
 from .changes import decide_deletion, decide_update
 from .creation import decide_creation
-from .decision import Accepted, View
+from .decision import View
 from .ids import Principal
 from .payments import decide_payment
 from .provisioning import decide_registration, decide_sync
 from .tracking import decide_tracking
 
-DECISIONS: Final[dict[type[Any], Callable[[View, Principal, Any, datetime], Accepted]]] = {
+A = TypeVar("A", bound=Accepted)
+
+DECISIONS: Final[dict[type[Any], Callable[[View, Principal, Any, datetime], Any]]] = {
     c.RegisterUser: decide_registration,
     c.SyncCrmUser: decide_sync,
     c.CreateJobRequest: decide_creation,
@@ -40,7 +43,7 @@ DECISIONS: Final[dict[type[Any], Callable[[View, Principal, Any, datetime], Acce
 """Which decision answers which command."""
 
 
-def decide(view: View, principal: Principal, command: c.Command, at: datetime) -> Accepted:
+def decide(view: View, principal: Principal, command: AnsweredBy[A], at: datetime) -> A:
     """Decide *command* on behalf of *principal*; change nothing.
 
     Raises:
@@ -51,4 +54,5 @@ def decide(view: View, principal: Principal, command: c.Command, at: datetime) -
         decision = DECISIONS[type(command)]
     except KeyError:
         raise TypeError(f"command: {type(command).__name__} is not one of crm_domain's commands") from None
-    return decision(view, principal, command, at)
+    answer: A = decision(view, principal, command, at)
+    return answer

@@ -1,15 +1,14 @@
-"""What does a decision look at, and what does it come to?"""
+"""What does a decision look at, and how does it refuse?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, overload
 
-from attrs import define, frozen
+from attrs import frozen
 
 from .errors import InvalidEmail, NotNullViolation
-from .events import Event
-from .ids import SERVICE, Email, Principal, UserId, email_fault, normal_email
+from .ids import SERVICE, Email, Principal, email_fault, normal_email
 from .isolation import owns
 from .ports import IdSource, Tables
 from .rows import CRM_USERS
@@ -34,29 +33,6 @@ class View:
     rules: Rules
     new_id: IdSource
     credit_checked: bool = False
-
-
-@define(weakref_slot=False)
-class Accepted:
-    """A command that was accepted: its events, and the answer.
-
-    Attributes:
-        events: What happened; empty if there was nothing to do.
-        id: The key of the row that a creating command stored.
-        user_id: `SyncCrmUser`, `RegisterUser`: whose id it is.
-        credited: `RecordPayment`: whether credits were given, or the payment was known already.
-        affected: `Update`, `Delete` and the trackers: the number of rows.
-        version: The number of events of the account concerned, with the first of these; 0 if none.
-        replayed: Whether this is the answer of an earlier command with the same idempotency key.
-    """
-
-    events: tuple[Event, ...]
-    id: str | None = None
-    user_id: UserId | None = None
-    credited: bool | None = None
-    affected: int | None = None
-    version: int = 0
-    replayed: bool = False
 
 
 def refuse_faults(faults: Iterable[Fault], table: Table[Any], rules: Rules) -> None:

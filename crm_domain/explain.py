@@ -6,9 +6,10 @@ from datetime import datetime
 
 from attrs import evolve, frozen
 
+from .answers import Accepted
 from .commands import Command
 from .decide import decide
-from .decision import Accepted, View
+from .decision import View
 from .errors import Refused
 from .events import CreditConsumed
 from .ids import Principal

@@ -8,9 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+from .answers import Paid
 from .commands import RecordPayment
 from .credits import granted
-from .decision import Accepted, View, refuse_faults
+from .decision import View, refuse_faults
 from .errors import CheckViolation, Conflict, ForeignKeyViolation, UniqueViolation
 from .events import PaymentRecorded
 from .ids import Principal, RowId
@@ -23,7 +24,7 @@ _SECTION = "Comparison: Regular Users vs CRM Users"
 _CENT = Decimal("0.01")
 
 
-def decide_payment(view: View, principal: Principal, command: RecordPayment, at: datetime) -> Accepted:
+def decide_payment(view: View, principal: Principal, command: RecordPayment, at: datetime) -> Paid:
     """Decide whether a payment is credited: once for each reference, if it is the price.
 
     Raises (in order of precedence):
@@ -52,7 +53,7 @@ def decide_payment(view: View, principal: Principal, command: RecordPayment, at:
                 safeguard="idempotent_payment",
                 section=_SECTION,
             )
-        return Accepted((), known.id, credited=False)
+        return Paid((), known.id, credited=False)
     payment_id = RowId(view.new_id() if command.id is DEFAULT else str(command.id))
     if payment_id in tables.payments:
         raise UniqueViolation("A payment has this id already.", table=PAYMENTS.name, column="id", section=_SECTION)
@@ -66,7 +67,7 @@ def decide_payment(view: View, principal: Principal, command: RecordPayment, at:
     credits_ = rules.credit_policy.credits_per_payment
     stored = PaymentRecorded((payment_id, user_id, ref, amount.quantize(_CENT), credits_, at))
     grant = granted(tables, user_id, source="payment", credits=credits_, at=at, payment_id=payment_id)
-    return Accepted((stored, grant), payment_id, credited=True)
+    return Paid((stored, grant), payment_id, credited=True)
 
 
 def _refuse_amount(view: View, amount: Decimal) -> None:

@@ -13,8 +13,10 @@ from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from attrs import define, frozen
 
+from .answers import Accepted, AnsweredBy
 from .events import Event
 from .ids import Principal, UserId
+from .reads import Read
 from .rows import (
     TABLES,
     AuthUser,
@@ -41,6 +43,7 @@ Clock: TypeAlias = Callable[[], datetime]
 IdSource: TypeAlias = Callable[[], str]
 """Makes a new id: canonical UUID text."""
 
+A = TypeVar("A", bound=Accepted)
 R = TypeVar("R")
 
 
@@ -205,6 +208,31 @@ class Store(Protocol):
 
     def replace_tables(self, tables: Tables) -> None:
         """Put rebuilt *tables* in the place of the present ones, inside of a transaction."""
+
+
+class Place(Protocol):
+    """Where the state is: it executes commands and answers reads, each on behalf of a principal.
+
+    `crm_domain.Crm` is one; `crm_domain.session.Session` needs no more than this.
+    """
+
+    @property
+    def rules(self) -> Rules:
+        """The rules in force."""
+
+    def execute(self, principal: Principal, command: AnsweredBy[A], *, key: str | None = None) -> A:
+        """Execute one command: all of it, or nothing.
+
+        Raises:
+            Refused: A rule declines it; nothing has changed.
+        """
+
+    def answer(self, principal: Principal, read: Read[R]) -> R:
+        """Answer one read, from one state.
+
+        Raises:
+            PermissionDenied: The role may not read this at all.
+        """
 
 
 class Backend(Protocol):

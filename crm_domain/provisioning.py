@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from .answers import Provisioned
 from .commands import RegisterUser, SyncCrmUser
 from .credits import adjusted, balance_of, granted, had_initial_grant
-from .decision import Accepted, View, address, refuse_faults
+from .decision import View, address, refuse_faults
 from .errors import NotNullViolation, UniqueViolation
 from .events import CrmUserCreated, CrmUserSynced, DashboardCreated, Event, ProfileCreated, UserRegistered
 from .ids import Email, Principal, UserId
@@ -21,7 +22,7 @@ from .schema import DEFAULT, Default
 _SECTION = "CRM User Creation Flow"
 
 
-def decide_registration(view: View, principal: Principal, command: RegisterUser, at: datetime) -> Accepted:
+def decide_registration(view: View, principal: Principal, command: RegisterUser, at: datetime) -> Provisioned:
     """Decide whether a regular user may be registered: a person, and a profile with 0 credits.
 
     Raises (in order of precedence):
@@ -42,10 +43,10 @@ def decide_registration(view: View, principal: Principal, command: RegisterUser,
     if free := view.rules.credit_policy.regular_initial_credits:
         # Not an initial grant: that is a CRM user's, who may have been a regular one.
         events.append(granted(view.tables, user_id, source="adjustment", credits=free, at=at))
-    return Accepted(tuple(events), user_id=user_id)
+    return Provisioned(tuple(events), user_id=user_id)
 
 
-def decide_sync(view: View, principal: Principal, command: SyncCrmUser, at: datetime) -> Accepted:
+def decide_sync(view: View, principal: Principal, command: SyncCrmUser, at: datetime) -> Provisioned:
     """Decide whether a CRM user may be created, or seen again: the six steps, each done once.
 
     Raises (in order of precedence):
@@ -92,7 +93,7 @@ def decide_sync(view: View, principal: Principal, command: SyncCrmUser, at: date
     if tables.crm_dashboard_stats.one("email", email) is None:
         zeros = (0, 0, 0, 0, None, None, None, 0)
         events.append(DashboardCreated((view.new_id(), email, user_id, *zeros, at, at)))
-    return Accepted(tuple(events), user_id=user_id)
+    return Provisioned(tuple(events), user_id=user_id)
 
 
 def _person(view: View, user_id: UserId, email: Email, at: datetime) -> Iterator[Event]:

@@ -1,28 +1,47 @@
-"""What may be asked for without changing anything, as values that logs and tests can hold."""
+"""What may be asked for without changing anything: one class per read, and what it returns.
+
+A read is a value, as a command is: logs and tests hold it, and whoever keeps the state answers it
+(`crm_domain.queries` over the model's tables). Columns have the document's names.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from datetime import datetime
+from typing import Any, Generic, TypeVar
 
-from attrs import define, field
+from attrs import Attribute, define, field, frozen
 
-from . import queries
-from .ids import Principal
-from .rows import table_named
+from .ids import Email, UserId
+from .rows import CrmDashboardStats, CrmJobRequest, CrmRecording, CrmResume, CrmUser, table_named
 from .schema import Table
 
-if TYPE_CHECKING:
-    from .crm import Crm
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Read(Generic[R_co]):
+    """A question whose answer is an ``R_co``."""
+
+    __slots__ = ()
+
+
+def _is_text(_: object, attribute: Attribute[str | None], value: object) -> None:
+    if not isinstance(value, str | None):
+        raise TypeError(f"{attribute.name}: expected str or None, got {type(value).__name__}")
+
+
+def _is_not_negative(_: object, attribute: Attribute[int | None], value: int | None) -> None:
+    if value is not None and value < 0:
+        raise ValueError(f"{attribute.name}: expected 0 or more, got {value}")
 
 
 @define(kw_only=True)
-class Select:
-    """Read the rows that one sees and that meet *where*, newest first.
+class Select(Read[list[Any]]):
+    """Read the rows that one sees and that meet *where*, newest first ("Fetching CRM User Data").
 
     Attributes:
-        table: The table.
-        where: Equalities that rows must meet, all of them; empty for every row.
+        table: The table, or its name.
+        where: Equalities that rows must meet, all of them; NULL equals NULL; empty for every row.
     """
 
     table: Table[Any] = field(converter=table_named)
@@ -31,35 +50,148 @@ class Select:
     def __attrs_post_init__(self) -> None:
         self.where = self.table.atoms(self.where)
 
-    def answer(self, crm: Crm, principal: Principal) -> list[Any]:
-        """Return the rows, as *principal* sees them.
 
-        Raises:
-            PermissionDenied: The role may not read the table at all.
-        """
-        table = self.table
-        given = {name: table.readers[table.position[name]](atom) for name, atom in self.where.items()}
-        return crm.read(queries.select, principal, table, given)
+@define(kw_only=True)
+class SelectPage(Select):
+    """Read a page of what `Select` reads.
+
+    Attributes:
+        limit: The most rows to return; None for all.
+        after: The last row of the page before; the page goes on after it, also if rows came or
+            went meanwhile.
+    """
+
+    limit: int | None = field(default=None, validator=_is_not_negative)
+    after: Any = None
 
 
 @define(kw_only=True)
-class GetDashboard:
+class Count(Read[int]):
+    """Count the rows of a table that one sees.
+
+    Attributes:
+        table: The table, or its name.
+    """
+
+    table: Table[Any] = field(converter=table_named)
+
+
+@define(kw_only=True)
+class FindAddress(Read[Email | None]):
+    """Ask under which key an address is, or would be, stored ("All CRM tables use `email` as a foreign key").
+
+    Attributes:
+        email: The address, in any spelling; None is no address.
+    """
+
+    email: str | None = field(validator=_is_text)
+
+
+@frozen(kw_only=True)
+class DashboardData:
+    """What ``get_crm_dashboard_data`` returns ("Helper Functions")."""
+
+    total_applications: int
+    total_recordings: int
+    total_resumes: int
+    total_views: int
+    credits_remaining: int
+    last_application_date: datetime | None
+    last_recording_date: datetime | None
+
+
+@define(kw_only=True)
+class GetDashboard(Read[DashboardData | None]):
     """Read the dashboard of a CRM user ("Helper Functions").
 
     Attributes:
         email: The address, in any spelling; None, as NULL in SQL, finds nothing.
     """
 
-    email: str | None = None
-
-    def answer(self, crm: Crm, principal: Principal) -> queries.DashboardData | None:
-        """Return the dashboard, or None if there is none that *principal* sees.
-
-        Raises:
-            PermissionDenied: Nobody has signed in.
-        """
-        return crm.read(queries.get_crm_dashboard_data, principal, self.email)
+    email: str | None = field(default=None, validator=_is_text)
 
 
-Read: TypeAlias = Select | GetDashboard
-"""Everything that may be asked for and changes nothing."""
+@define(kw_only=True)
+class DetectCrmUser(Read[bool]):
+    """Ask whether a person is a CRM user ("Detecting CRM Users"), as far as one sees.
+
+    Attributes:
+        user_id: The person.
+    """
+
+    user_id: UserId | None
+
+
+@frozen(kw_only=True)
+class UserData:
+    """A CRM user's complete data ("Get CRM user's complete data"); lists newest first."""
+
+    user: CrmUser | None
+    job_requests: list[CrmJobRequest]
+    recordings: list[CrmRecording]
+    resumes: list[CrmResume]
+    stats: CrmDashboardStats | None
+
+
+@define(kw_only=True)
+class GetUserData(Read[UserData]):
+    """Read everything that is stored under an address, as far as one sees it ("Get CRM user's complete data").
+
+    Attributes:
+        email: The address, in any spelling.
+    """
+
+    email: str | None = field(validator=_is_text)
+
+
+@frozen(kw_only=True)
+class CrmUserWithStats:
+    """A row of "Get all CRM users with their stats"; counters are None without a dashboard row."""
+
+    email: Email
+    credits_remaining: int
+    user_created_at: datetime | None
+    total_applications: int | None
+    total_recordings: int | None
+    total_resumes: int | None
+
+
+@define(kw_only=True)
+class ListCrmUsersWithStats(Read[list[CrmUserWithStats]]):
+    """Read the active CRM users with their stats, newest first ("Querying Examples").
+
+    Attributes:
+        limit: The most users to return; None for all.
+        after: The last user of the page before; the page goes on after them.
+    """
+
+    limit: int | None = field(default=None, validator=_is_not_negative)
+    after: CrmUserWithStats | CrmUser | None = None
+
+
+@frozen(kw_only=True)
+class UserInNeedOfCredits:
+    """A row of "Get CRM users who need more credits"."""
+
+    email: Email
+    credits_remaining: int
+    total_recordings: int
+    last_recording_date: datetime | None
+
+
+@define(kw_only=True)
+class ListUsersInNeedOfCredits(Read[list[UserInNeedOfCredits]]):
+    """Read the CRM users at 0 credits who have recorded before, the latest recording first ("Querying Examples")."""
+
+
+@define(kw_only=True)
+class ExportCrmUsers(Read[list[dict[str, Any]]]):
+    """Read every CRM user with the counters as one flat mapping each ("Export CRM User Data")."""
+
+
+@define(kw_only=True)
+class CountRecords(Read[dict[str, int]]):
+    """Count the rows of all five CRM tables, by table ("Check record counts").
+
+    The document's ``LIKE 'crm_%'`` misses the main table; this counts all five.
+    """

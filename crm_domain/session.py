@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 from . import commands as c
-from . import queries as q
-from .decision import Accepted, known_address
+from . import reads as r
+from .answers import Accepted, AnsweredBy, Changed
 from .ids import Email, Principal, known_user_id
+from .ports import Place
 from .rows import (
     CRM_JOB_REQUESTS,
     CRM_RECORDINGS,
@@ -19,21 +20,18 @@ from .rows import (
     CrmRecording,
     CrmResume,
     CrmUser,
-    table_named,
 )
 from .schema import Table
 
-if TYPE_CHECKING:
-    from .crm import Crm
-
+A = TypeVar("A", bound=Accepted)
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def _method(command: Callable[P, c.Command]) -> Callable[Concatenate[Session, P], Accepted]:
+def _method(command: Callable[P, AnsweredBy[A]]) -> Callable[Concatenate[Session, P], A]:
     """Make the method that executes *command*, with the very arguments that the command takes."""
 
-    def execute(self: Session, /, *args: P.args, **kwargs: P.kwargs) -> Accepted:
+    def execute(self: Session, /, *args: P.args, **kwargs: P.kwargs) -> A:
         return self.execute(command(*args, **kwargs))
 
     execute.__doc__ = command.__doc__
@@ -42,17 +40,17 @@ def _method(command: Callable[P, c.Command]) -> Callable[Concatenate[Session, P]
 
 
 class Session:
-    """What one principal may ask of a `Crm`.
+    """What one principal may ask of a place, such as a `Crm`.
 
-    Every command method takes the arguments of its class in `crm_domain.commands`, returns an
-    `Accepted`, and raises `Refused` if a rule declines it. In commands that store a row,
+    Every command method takes the arguments of its class in `crm_domain.commands`, returns the
+    answer of its kind (`crm_domain.answers`), and raises `Refused` if a rule declines it. In commands that store a row,
     ``user_id`` and ``email`` are the principal's own unless given.
     """
 
-    __slots__ = ("_crm", "principal")
+    __slots__ = ("_place", "principal")
 
-    def __init__(self, crm: Crm, principal: Principal) -> None:
-        self._crm = crm
+    def __init__(self, place: Place, principal: Principal) -> None:
+        self._place = place
         self.principal = principal
 
     def __repr__(self) -> str:
@@ -60,9 +58,9 @@ class Session:
 
     # --- commands -----------------------------------------------------------------------------
 
-    def execute(self, command: c.Command, *, key: str | None = None) -> Accepted:
+    def execute(self, command: AnsweredBy[A], *, key: str | None = None) -> A:
         """Execute a command that one holds; see `Crm.execute`."""
-        return self._crm.execute(self.principal, command, key=key)
+        return self._place.execute(self.principal, command, key=key)
 
     register_user = _method(c.RegisterUser)
     sync_crm_user = _method(c.SyncCrmUser)
@@ -79,20 +77,24 @@ class Session:
     track_login = _method(c.TrackLogin)
     track_time = _method(c.TrackTime)
 
-    def activate(self, email: str) -> Accepted:
+    def activate(self, email: str) -> Changed:
         """Let a deactivated CRM user write again (service role only)."""
         return self.execute(c.Update(table=CRM_USERS, where={"email": self._key(email)}, set={"is_active": True}))
 
-    def deactivate(self, email: str) -> Accepted:
+    def deactivate(self, email: str) -> Changed:
         """Let a CRM user read only (service role only)."""
         return self.execute(c.Update(table=CRM_USERS, where={"email": self._key(email)}, set={"is_active": False}))
 
-    def adjust_balance(self, user_id: str, *, credits: int) -> Accepted:  # noqa: A002 - the ledger's own word
+    def adjust_balance(self, user_id: str, *, credits: int) -> Changed:  # noqa: A002 - the ledger's own word
         """Set a person's balance: a grant or a void of the difference (service role only)."""
         where = {"user_id": known_user_id(user_id)}
         return self.execute(c.Update(table=PROFILES, where=where, set={"credits_remaining": credits}))
 
-    # --- queries ------------------------------------------------------------------------------
+    # --- reads --------------------------------------------------------------------------------
+
+    def answer(self, read: r.Read[R]) -> R:
+        """Answer a read that one holds; see `crm_domain.reads`."""
+        return self._place.answer(self.principal, read)
 
     @overload
     def select(
@@ -117,12 +119,14 @@ class Session:
         limit: int | None = None,
         after: R | None = None,
     ) -> list[R]:
-        """Return the rows that one sees, newest first; see `crm_domain.queries.select`."""
-        return self._crm.read(q.select, self.principal, table_named(table), where, limit=limit, after=after)
+        """Return the rows that one sees, newest first; see `crm_domain.reads.SelectPage`."""
+        if limit is None and after is None:
+            return self.answer(r.Select(table=table, where=where or {}))
+        return self.answer(r.SelectPage(table=table, where=where or {}, limit=limit, after=after))
 
     def count(self, table: Table[Any] | str) -> int:
         """Return the number of rows of a table that one sees."""
-        return self._crm.read(q.count, self.principal, table_named(table))
+        return self.answer(r.Count(table=table))
 
     def job_requests(self, *, limit: int | None = None, after: CrmJobRequest | None = None) -> list[CrmJobRequest]:
         """Return CRM job requests, newest first ("Fetching CRM User Data")."""
@@ -136,36 +140,36 @@ class Session:
         """Return CRM resumes, newest first."""
         return self.select(CRM_RESUMES, limit=limit, after=after)
 
-    def get_crm_dashboard_data(self, email: str) -> q.DashboardData | None:
+    def get_crm_dashboard_data(self, email: str) -> r.DashboardData | None:
         """Return a CRM user's dashboard, or None ("Helper Functions")."""
-        return self._crm.read(q.get_crm_dashboard_data, self.principal, email)
+        return self.answer(r.GetDashboard(email=email))
 
     def is_crm_user(self, user_id: str | None = None) -> bool:
         """Tell whether a person, oneself unless given, is a CRM user ("Detecting CRM Users")."""
         wanted = self.principal.user_id if user_id is None else known_user_id(user_id)
-        return self._crm.read(q.is_crm_user, self.principal, wanted)
+        return self.answer(r.DetectCrmUser(user_id=wanted))
 
-    def user_data(self, email: str) -> q.UserData:
+    def user_data(self, email: str) -> r.UserData:
         """Return all that is stored under an address ("Get CRM user's complete data")."""
-        return self._crm.read(q.user_data, self.principal, email)
+        return self.answer(r.GetUserData(email=email))
 
     def crm_users_with_stats(
-        self, *, limit: int | None = None, after: q.CrmUserWithStats | CrmUser | None = None
-    ) -> list[q.CrmUserWithStats]:
+        self, *, limit: int | None = None, after: r.CrmUserWithStats | CrmUser | None = None
+    ) -> list[r.CrmUserWithStats]:
         """Return the active CRM users with their stats, newest first ("Querying Examples")."""
-        return self._crm.read(q.crm_users_with_stats, self.principal, limit=limit, after=after)
+        return self.answer(r.ListCrmUsersWithStats(limit=limit, after=after))
 
-    def crm_users_who_need_more_credits(self) -> list[q.UserInNeedOfCredits]:
+    def crm_users_who_need_more_credits(self) -> list[r.UserInNeedOfCredits]:
         """Return the CRM users who ran out of credits ("Querying Examples")."""
-        return self._crm.read(q.crm_users_who_need_more_credits, self.principal)
+        return self.answer(r.ListUsersInNeedOfCredits())
 
     def crm_users_export(self) -> list[dict[str, Any]]:
         """Return every CRM user with the counters as flat mappings ("Export CRM User Data")."""
-        return self._crm.read(q.crm_users_export, self.principal)
+        return self.answer(r.ExportCrmUsers())
 
     def record_counts(self) -> dict[str, int]:
         """Return the number of rows of all five CRM tables ("Check record counts")."""
-        return self._crm.read(q.record_counts, self.principal)
+        return self.answer(r.CountRecords())
 
     def _key(self, email: str) -> Email | None:
-        return self._crm.read(known_address, self.principal, email)
+        return self.answer(r.FindAddress(email=email))

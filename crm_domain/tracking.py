@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from .answers import Changed
 from .commands import TrackLogin, TrackTime, TrackView
-from .decision import Accepted, View, known_address
+from .decision import View, known_address
 from .errors import CheckViolation
 from .events import LoginTracked, TimeTracked, ViewTracked
 from .ids import Principal
@@ -22,7 +23,7 @@ def decide_tracking(
     principal: Principal,
     command: TrackView | TrackLogin | TrackTime,
     at: datetime,  # noqa: ARG001
-) -> Accepted:
+) -> Changed:
     """Decide what is counted for a CRM user; an unknown address affects 0 rows.
 
     Raises (in order of precedence):
@@ -35,9 +36,9 @@ def decide_tracking(
     email = known_address(view, principal, command.email)
     stats = None if email is None else view.tables.crm_dashboard_stats.one("email", email)
     if stats is None:
-        return Accepted((), affected=0)
+        return Changed((), affected=0)
     _refuse_seconds(seconds, stats.total_time_spent)
-    return Accepted((_event(command, stats, seconds),), affected=1)
+    return Changed((_event(command, stats, seconds),), affected=1)
 
 
 def _event(

@@ -8,13 +8,12 @@ from typing import Any, Protocol, TypeAlias
 
 from attrs import frozen
 
+from crm_domain.answers import Accepted
 from crm_domain.commands import Command
-from crm_domain.decision import Accepted
 from crm_domain.errors import Refused
 from crm_domain.ids import Principal
 from crm_domain.ports import JournalEntry, Tables
-from crm_domain.queries import DashboardData
-from crm_domain.reads import Read
+from crm_domain.reads import DashboardData, Read
 from crm_domain.rules import Rules
 
 
@@ -60,7 +59,7 @@ class Step:
 
     before: State
     principal: Principal
-    command: Command | Read
+    command: Command | Read[Any]
     outcome: Answer
     entries: Sequence[JournalEntry]
     after: State

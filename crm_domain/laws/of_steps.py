@@ -9,12 +9,11 @@ from typing import Final
 
 from crm_domain import events as e
 from crm_domain import rows
+from crm_domain.answers import Accepted, Paid
 from crm_domain.commands import RecordPayment, SyncCrmUser
-from crm_domain.decision import Accepted
 from crm_domain.errors import Refused, RlsViolation
 from crm_domain.ids import Role, UserId
-from crm_domain.queries import DashboardData
-from crm_domain.reads import GetDashboard, Select
+from crm_domain.reads import DashboardData, GetDashboard, Select
 
 from .differences import differences
 from .kinds import State, Step, of_step
@@ -170,10 +169,9 @@ def payment_is_idempotent(step: Step) -> Iterator[str]:
     known = step.before.tables.payments.find("ref", payment.ref)
     if not known or isinstance(step.outcome, Refused):
         return
-    assert isinstance(step.outcome, Accepted)
     if (known[0].user_id, known[0].amount) != (payment.user_id, payment.amount):
         yield f"payment {payment.ref!r} was accepted again with other content"
-    elif step.outcome.credited and not step.outcome.replayed:
+    elif isinstance(step.outcome, Paid) and step.outcome.credited and not step.outcome.replayed:
         yield f"payment {payment.ref!r} was credited again"
     for change in _changes(step):
         yield f"payment {payment.ref!r} was delivered again: {change}"

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from attrs import frozen
 
 from crm_domain import commands as c
-from crm_domain.decision import Accepted
+from crm_domain.answers import Accepted, Stored
 from crm_domain.errors import Refused
 from crm_domain.ids import UserId, user
 from crm_domain.rows import CRM_RECORDINGS, RECORDINGS
@@ -325,7 +325,7 @@ def _recordings(user: User) -> Process:
         else:
             outcomes = [(yield command)]
         for tab, outcome in enumerate(outcomes):
-            if isinstance(outcome, Accepted):
+            if isinstance(outcome, Stored):
                 fails = user.chance(failure, 2 * number + tab, s.failed)
                 user.start(_processing(user, outcome.id, fails=fails), turn=AT_PROCESSING, of_service=True)
         blocked = any(isinstance(outcome, Refused) for outcome in outcomes)

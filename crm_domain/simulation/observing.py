@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from crm_domain import commands as c
 from crm_domain import events as e
-from crm_domain.decision import Accepted
+from crm_domain.answers import Changed, Paid
 from crm_domain.errors import InsufficientCredits, Refused
 
 from .behaviours import Outcome
@@ -132,9 +132,10 @@ class Life:
             self._moved(at, event)
         if kind in _STORED:
             self._note(at, _STORED[kind], -1 if _STORED[kind] == RECORDING else 0)
-        elif kind in _TRACKED and outcome.affected:
+        elif kind in _TRACKED and isinstance(outcome, Changed) and outcome.affected:
             self._note(at, _TRACKED[kind], getattr(command, "seconds", None) or 0)
         elif isinstance(command, c.RecordPayment):
+            assert isinstance(outcome, Paid)
             self._paid(at, command, outcome, self.row["credits_remaining"] - before)
         elif isinstance(command, c.SyncCrmUser):
             self._note(at, RESYNC, self.row["credits_remaining"] - before)
@@ -143,7 +144,7 @@ class Life:
             if any(isinstance(event, e.CreditRefunded) for event in outcome.events):
                 self._note(at, CREDIT_REFUNDED, 1)
 
-    def _paid(self, at: int, command: c.RecordPayment, outcome: Accepted, credits_: int) -> None:
+    def _paid(self, at: int, command: c.RecordPayment, outcome: Paid, credits_: int) -> None:
         if command.ref in self._refs:
             self._note(at, PAYMENT_REDELIVERED, credits_)
             return

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final, cast
 
 from attrs import define, field, frozen
 
+from crm_domain.answers import Accepted
 from crm_domain.command_log import LogLine, log_text, plain_line
 from crm_domain.commands import Command
 from crm_domain.crm import Crm
-from crm_domain.decision import Accepted
 from crm_domain.errors import Refused
 from crm_domain.laws import LAWS, Answer, AnyLaw, StateLaw, Step, StepLaw, Violation
 from crm_domain.memory import memory_rows, rebuilt
@@ -165,7 +165,7 @@ class Recorder:
     def _answer(self, line: LogLine) -> Answer:
         try:
             if isinstance(line.request, Select | GetDashboard):
-                return line.request.answer(self.crm, line.principal)
+                return self.crm.answer(line.principal, line.request)
             return self.crm.execute(line.principal, line.request, key=line.key)
         except Refused as refusal:
             return refusal

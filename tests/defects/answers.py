@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from crm_domain import changes, commands, creation, crm, decide, decision, evolve, queries
+from crm_domain.answers import Stored
 from crm_domain.crm import Crm
-from crm_domain.decision import Accepted, View
+from crm_domain.decision import View
 from crm_domain.errors import InsufficientCredits, Refused
 from crm_domain.ids import Principal
 from crm_domain.stats import recording_counted_after
@@ -15,7 +16,7 @@ from .defect import defect
 from .planting import Entry, Slip
 
 
-def _kept(view: View, principal: Principal, command: Any, at: Any) -> Accepted:
+def _kept(view: View, principal: Principal, command: Any, at: Any) -> Stored:
     """Decide about a recording; one that is refused for want of credits stays."""
     try:
         return creation.decide_creation(view, principal, command, at)
@@ -26,7 +27,7 @@ def _kept(view: View, principal: Principal, command: Any, at: Any) -> Accepted:
         raise
 
 
-def _counted(view: View, principal: Principal, command: Any, at: Any) -> Accepted:
+def _counted(view: View, principal: Principal, command: Any, at: Any) -> Stored:
     """Decide about a recording; one that is refused is counted."""
     try:
         return creation.decide_creation(view, principal, command, at)
@@ -78,8 +79,8 @@ DEFECTS: Final = (
         "agrees_with_model",
         Slip(
             creation.decide_creation,
-            "return Accepted((kind.event(values),), row_id)",
-            "return Accepted((kind.event(values),), user_id)",
+            "return Stored((kind.event(values),), row_id)",
+            "return Stored((kind.event(values),), user_id)",
         ),
     ),
     defect(
@@ -142,13 +143,13 @@ DEFECTS: Final = (
         "first_page_only",
         "Of many rows the first is read.",
         "service_passes_policies_not_rules",
-        Slip(queries.select, "for row in newest]", "for row in list(newest)[:1]]"),
+        Slip(queries._public, "for row in rows]", "for row in list(rows)[:1]]"),
     ),
     defect(
         "conditions_of_reads_are_ignored",
         "All rows are read, whatever the condition.",
         "reads_see_only_own_rows",
-        Slip(queries._found, "table.atoms(where or {})", "{}"),
+        Slip(queries.select, "read.where", "{}"),
     ),
     defect(
         "credits_before_references",

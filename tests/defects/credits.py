@@ -14,7 +14,7 @@ from .planting import Entry, Slip
 
 _REFUNDING: Final = Rules(credit_policy=CreditPolicy(refund_failed_recordings=True))
 _LEDGER: Final = "balance_equals_granted_minus_consumed"
-_PAID: Final = "return Accepted((kind.event(values), paid), row_id)"
+_PAID: Final = "return Stored((kind.event(values), paid), row_id)"
 _MIRRORED: Final = "mirrored_after(tables, profile)"
 
 

@@ -8,7 +8,8 @@ import attrs
 
 from crm_domain import changes, commands, creation, decide, decision, evolve, isolation
 from crm_domain import events as e
-from crm_domain.decision import Accepted, View
+from crm_domain.answers import Stored
+from crm_domain.decision import View
 from crm_domain.ids import Principal
 from crm_domain.ports import Tables
 
@@ -18,7 +19,7 @@ from .planting import Attribute, Entry, Slip
 _REFERENCE: Final = "refuse_foreign_job(view, table, command.job_request_id, user_id)"
 
 
-def _demoting(view: View, principal: Principal, command: commands.UploadResume, at: Any) -> Accepted:
+def _demoting(view: View, principal: Principal, command: commands.UploadResume, at: Any) -> Stored:
     """Decide about a resume; a primary one makes the first primary one ordinary."""
     lax = attrs.evolve(view, rules=view.rules.without("one_primary"))
     accepted = creation.decide_creation(lax, principal, command, at)

@@ -11,12 +11,15 @@ import pytest
 from crm_domain import (
     ANON,
     SERVICE,
-    Accepted,
+    Changed,
     Command,
     CrmUserWithStats,
     DashboardData,
+    Paid,
     PermissionDenied,
+    Provisioned,
     Session,
+    Stored,
     UserData,
     UserInNeedOfCredits,
     user,
@@ -53,20 +56,20 @@ def test_a_method_executes_its_command_on_behalf_of_its_principal(world: World) 
 
 
 def test_methods_are_typed(world: World) -> None:
-    """Their arguments are the command's, their answer is an `Accepted`."""
+    """Their arguments are the command's, their answer is the command's own."""
     amy, service = world.by("amy"), world.service
-    assert_type(amy.create_job_request(job_title="x", email=AMYS), Accepted)
-    assert_type(amy.create_recording(duration=1), Accepted)
-    assert_type(amy.upload_resume(resume_url="/cv", parsed_data={"a": [1]}), Accepted)
-    assert_type(amy.update(table="crm_resumes", set={"resume_name": "x"}), Accepted)
-    assert_type(amy.delete(table=CRM_RECORDINGS, where={"duration": 1}), Accepted)
-    assert_type(service.sync_crm_user(email="new@example.com"), Accepted)
-    assert_type(service.register_user(email="newer@example.com"), Accepted)
-    assert_type(service.record_payment(user_id=AMY, amount="12.99", ref="x"), Accepted)
-    assert_type(service.track_time(email=AMYS, seconds=1), Accepted)
-    assert_type(service.deactivate(AMYS), Accepted)
-    assert_type(service.activate(AMYS), Accepted)
-    assert_type(service.adjust_balance(AMY, credits=1), Accepted)
+    assert_type(amy.create_job_request(job_title="x", email=AMYS), Stored)
+    assert_type(amy.create_recording(duration=1), Stored)
+    assert_type(amy.upload_resume(resume_url="/cv", parsed_data={"a": [1]}), Stored)
+    assert_type(amy.update(table="crm_resumes", set={"resume_name": "x"}), Changed)
+    assert_type(amy.delete(table=CRM_RECORDINGS, where={"duration": 1}), Changed)
+    assert_type(service.sync_crm_user(email="new@example.com"), Provisioned)
+    assert_type(service.register_user(email="newer@example.com"), Provisioned)
+    assert_type(service.record_payment(user_id=AMY, amount="12.99", ref="x"), Paid)
+    assert_type(service.track_time(email=AMYS, seconds=1), Changed)
+    assert_type(service.deactivate(AMYS), Changed)
+    assert_type(service.activate(AMYS), Changed)
+    assert_type(service.adjust_balance(AMY, credits=1), Changed)
 
 
 def test_queries_are_typed(world: World) -> None:

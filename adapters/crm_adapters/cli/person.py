@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from crm_domain import SERVICE, Crm
+from crm_domain import SERVICE, Crm, FindAddress
 from crm_domain.decision import View, known_address
 from crm_domain.ids import EMAIL_LENGTH_MAX, normal_email
 from crm_domain.rows import AUTH_USERS, AuthUser
@@ -30,7 +30,7 @@ def person_of(crm: Crm, email: str) -> AuthUser:
     Raises:
         NotFound: There is nobody; the message names those whose address is one slip away.
     """
-    for person in crm.as_service().select(AUTH_USERS, {"email": crm.read(known_address, SERVICE, email)}):
+    for person in crm.as_service().select(AUTH_USERS, {"email": crm.as_service().answer(FindAddress(email=email))}):
         return person
     near = crm.read(_near, email)
     hint = f"; near it: {', '.join(map(shown, near))}" if near else ""

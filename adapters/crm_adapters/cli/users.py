@@ -10,8 +10,7 @@ from typing import Final
 import attrs
 import click
 
-from crm_domain import SERVICE, Crm, CrmUserWithStats
-from crm_domain.decision import known_address
+from crm_domain import Crm, CrmUserWithStats, FindAddress
 from crm_domain.rows import CRM_USERS, CrmUser
 
 from .database import db_option, opened_crm
@@ -64,7 +63,7 @@ def _crm_user(crm: Crm, email: str) -> CrmUser:
     Raises:
         NotFound: There is nobody with this address, or it is a regular user's.
     """
-    for crm_user in crm.as_service().select(CRM_USERS, {"email": crm.read(known_address, SERVICE, email)}):
+    for crm_user in crm.as_service().select(CRM_USERS, {"email": crm.as_service().answer(FindAddress(email=email))}):
         return crm_user
     raise NotFound(f"{shown(person_of(crm, email).email)} is not a CRM user.")
 

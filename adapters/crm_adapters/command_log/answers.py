@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from crm_domain import Accepted, DashboardData, Refused
+from crm_domain import Changed, DashboardData, Paid, Provisioned, Refused
 from crm_domain import commands as c
 from crm_domain.command_log import Labels, rfc3339
 from crm_domain.reads import GetDashboard, Select
@@ -48,13 +48,12 @@ def _answered(entry: Entry, answer: Any, labels: Labels) -> Outcome:
         return {"rows": _row_names(request, answer, labels)}
     if isinstance(request, GetDashboard):
         return {"rows": [] if answer is None else [_dashboard(answer)]}
-    assert isinstance(answer, Accepted)
-    match request:
-        case c.SyncCrmUser():
-            return {"user": labels.name(str(answer.user_id))}
-        case c.RecordPayment():
+    match answer:
+        case Provisioned() if isinstance(request, c.SyncCrmUser):
+            return {"user": labels.name(answer.user_id)}
+        case Paid():
             return {"credited": answer.credited}
-        case c.Update() | c.Delete() | c.TrackLogin() | c.TrackView() | c.TrackTime():
+        case Changed():
             return {"affected": answer.affected}
         case _:
             return {}

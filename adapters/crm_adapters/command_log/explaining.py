@@ -8,6 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from crm_domain import SAFEGUARDS, Accepted, Crm, Explanation, Principal, Refused, Rules, Store
+from crm_domain.command_log import LoggedRead
 from crm_domain.reads import Read
 
 from .answers import Outcome
@@ -55,7 +56,7 @@ class ExplainedLine:
         }
 
 
-def explained_read(store: Store, rules: Rules, principal: Principal, read: Read) -> tuple[Any, Explanation]:
+def explained_read(store: Store, rules: Rules, principal: Principal, read: LoggedRead) -> tuple[Any, Explanation]:
     """Return the answer of a read, or its refusal, and on which safeguards that turns."""
     answer = _answer(store, rules, principal, read)
     refusal = answer if isinstance(answer, Refused) else None
@@ -71,9 +72,9 @@ def explained_read(store: Store, rules: Rules, principal: Principal, read: Read)
     )
 
 
-def _answer(store: Store, rules: Rules, principal: Principal, read: Read) -> Any:
+def _answer(store: Store, rules: Rules, principal: Principal, read: LoggedRead) -> Any:
     try:
-        return read.answer(Crm(store, rules=rules), principal)
+        return Crm(store, rules=rules).answer(principal, read)
     except Refused as refusal:
         return refusal
 

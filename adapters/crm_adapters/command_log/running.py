@@ -126,7 +126,7 @@ class Run:
         principal, request = first.line.principal, first.line.request
         try:
             if isinstance(request, Read):
-                return [request.answer(self.crm, principal)]
+                return [self.crm.answer(principal, request)]
             if first.line.concurrent is None:
                 return [self.crm.execute(principal, request, key=first.line.key)]
         except Refused as refusal:

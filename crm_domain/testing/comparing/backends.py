@@ -7,10 +7,10 @@ from typing import Any, Protocol, runtime_checkable
 
 from attrs import frozen
 
+from crm_domain.answers import Accepted
 from crm_domain.command_log import LogLine
 from crm_domain.commands import Command
 from crm_domain.crm import Crm
-from crm_domain.decision import Accepted
 from crm_domain.errors import Refused
 from crm_domain.ids import Principal
 from crm_domain.ports import Backend
@@ -131,7 +131,7 @@ class CrmBackend:
     def execute(self, principal: Principal, command: Any) -> Any:
         """Execute a command, or answer a read."""
         if isinstance(command, GetDashboard | Select):
-            return command.answer(self.crm, principal)
+            return self.crm.answer(principal, command)
         return self.crm.execute(principal, command)
 
     def execute_keyed(self, principal: Principal, command: Command, key: str) -> Accepted:
@@ -144,4 +144,4 @@ class CrmBackend:
 
     def select(self, principal: Principal, table: str, where: Mapping[str, Any]) -> Sequence[Any]:
         """Return the rows that *principal* sees and that meet *where*."""
-        return Select(table=table_named(table), where=where).answer(self.crm, principal)
+        return self.crm.answer(principal, Select(table=table_named(table), where=where))

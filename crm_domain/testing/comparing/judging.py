@@ -14,17 +14,16 @@ from typing import Any, Final
 import attrs
 from attrs import frozen
 
+from crm_domain.answers import Accepted, Paid
 from crm_domain.command_log import Request
-from crm_domain.commands import CreateRow
-from crm_domain.decision import Accepted
+from crm_domain.commands import CreateRow, RecordPayment
 from crm_domain.errors import Conflict, Refused
-from crm_domain.ids import SERVICE, normal_email
+from crm_domain.ids import SERVICE, RowId, normal_email
 from crm_domain.laws import LAWS, Answer, AnyLaw, Law, StateLaw, Step, StepLaw, Violation
 from crm_domain.laws.differences import differences
 from crm_domain.memory import memory_rows
 from crm_domain.ports import Rows, Tables
-from crm_domain.queries import DashboardData
-from crm_domain.reads import GetDashboard, Select
+from crm_domain.reads import DashboardData, GetDashboard, Select
 from crm_domain.rows import TABLES
 from crm_domain.rules import Rules
 from crm_domain.schema import Atom, ColumnType, Table, Values
@@ -231,7 +230,11 @@ def _as_answer(request: Request, outcome: Outcome, tables: Tables) -> Answer:
         return [request.table.public(values) for values in rows]
     if isinstance(request, GetDashboard):
         return _dashboard(request, outcome, tables)
-    return Accepted((), credited=told(outcome, "credited"))  # type: ignore[arg-type]
+    return (
+        Paid((), RowId(""), credited=told(outcome, "credited") is True)
+        if isinstance(request, RecordPayment)
+        else Accepted(())
+    )
 
 
 def _dashboard(request: GetDashboard, outcome: Outcome, tables: Tables) -> DashboardData | None:

@@ -14,7 +14,7 @@ import attrs
 from attrs import field, frozen
 
 from crm_domain import commands as c
-from crm_domain.command_log import LOG_TABLES, OWNER_COLUMNS, LogLine
+from crm_domain.command_log import LOG_TABLES, OWNER_COLUMNS, LoggedRead, LogLine
 from crm_domain.errors import Refused
 from crm_domain.ids import SERVICE
 from crm_domain.ports import Backend, JournalEntry
@@ -252,7 +252,10 @@ class _Pair:
 @cache
 def looks_of(tables: tuple[Table[Any], ...]) -> tuple[LogLine, ...]:
     """Return everybody's requests to see everything."""
-    reads: list[Read] = [*(Select(table=table) for table in tables), *(GetDashboard(email=p.email) for p in PEOPLE)]
+    reads: list[LoggedRead] = [
+        *(Select(table=table) for table in tables),
+        *(GetDashboard(email=p.email) for p in PEOPLE),
+    ]
     return tuple(LogLine(reader, read) for reader in OBSERVERS for read in reads)
 
 

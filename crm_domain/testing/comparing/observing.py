@@ -19,7 +19,7 @@ from crm_domain.command_log import LOG_TABLES
 from crm_domain.errors import Forbidden, PermissionDenied, Refused, RlsViolation
 from crm_domain.ids import ANON, SERVICE, Principal
 from crm_domain.ports import Backend
-from crm_domain.queries import DashboardData
+from crm_domain.reads import DashboardData
 from crm_domain.rows import CRM_DASHBOARD_STATS, PAYMENTS
 from crm_domain.schema import Atom, ColumnType, Table
 

@@ -68,7 +68,7 @@ class Side:
         (line,) = lines
         try:
             if isinstance(line.request, Select | GetDashboard):
-                return [line.request.answer(self.crm, line.principal)]
+                return [self.crm.answer(line.principal, line.request)]
             return [self.crm.execute(line.principal, line.request, key=line.key)]
         except Refused as refusal:
             return [_comparable(refusal)]

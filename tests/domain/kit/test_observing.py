@@ -22,7 +22,7 @@ from crm_domain import (
     UniqueViolation,
 )
 from crm_domain.errors import REFUSALS, Forbidden, refusal
-from crm_domain.queries import DashboardData
+from crm_domain.reads import DashboardData
 from crm_domain.rows import CRM_DASHBOARD_STATS, CRM_RESUMES, PAYMENTS, PROFILES, Profile
 from crm_domain.testing import AMY, BOB, CrmBackend
 from crm_domain.testing.comparing.observing import Failed, dashboard_shown, look, same_refusal, seen, told

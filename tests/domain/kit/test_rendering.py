@@ -57,7 +57,7 @@ class Recording(Crm):
             raise
         return self.answers[-1]
 
-    def execute(self, principal: Principal, command: Command, *, key: str | None = None) -> Any:
+    def execute(self, principal: Principal, command: Any, *, key: str | None = None) -> Any:
         return self._kept(lambda: super(Recording, self).execute(principal, command, key=key))
 
     def execute_overlapping(self, requests: Sequence[tuple[Principal, Command]]) -> Any:

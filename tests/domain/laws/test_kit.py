@@ -16,7 +16,6 @@ from crm_adapters.command_log import read_log
 from crm_domain import (
     HARDENED,
     SERVICE,
-    Accepted,
     CreateJobRequest,
     CreateRecording,
     CreditPolicy,
@@ -26,6 +25,7 @@ from crm_domain import (
     Principal,
     RecordPayment,
     RegisterUser,
+    Stored,
     SyncCrmUser,
     TrackView,
     Update,
@@ -83,7 +83,7 @@ def test_overlapping_lines_have_states_of_their_own() -> None:
         LogLine(AMY.principal, CreateRecording(id=id_named(f"recording-{n}"), **AMYS), concurrent="g") for n in (1, 2)
     ]
     hardened = run([SYNC_AMY, low, *taken])
-    assert [type(step.outcome) for step in hardened.steps[2:]] == [Accepted, InsufficientCredits]
+    assert [type(step.outcome) for step in hardened.steps[2:]] == [Stored, InsufficientCredits]
     oversold = run([SYNC_AMY, low, *taken], HARDENED.without("atomic_consume"))
     balances = [[p.credits_remaining for p in step.after.tables.profiles] for step in oversold.steps[1:]]
     assert balances == [[1], [0], [-1]]

@@ -23,11 +23,13 @@ from crm_domain import (
     CreditPolicy,
     Crm,
     Delete,
+    Paid,
     PermissionDenied,
     Principal,
     RecordPayment,
     RegisterUser,
     RlsViolation,
+    RowId,
     SyncCrmUser,
     Update,
     UploadResume,
@@ -263,7 +265,7 @@ def nothing(_: Crm) -> None:
 
 def step(
     principal: Principal,
-    command: Command | Read,
+    command: Command | Read[Any],
     outcome: Answer = Accepted(()),  # noqa: B008 - nobody changes it
     *,
     before: Hand = nothing,
@@ -337,8 +339,8 @@ STEPS: Final[list[tuple[str, str, Step]]] = [
     ),
     ("provisioning_is_idempotent", f"{AMY.user_id} got initial", step(SERVICE, SYNC, after=grant_again())),
     ("provisioning_is_idempotent", "amy@x.test got", step(SERVICE, SYNC, after=grant_again(email="AMY@x.test "))),
-    ("payment_is_idempotent", "with other content", step(SERVICE, OTHER_PAY, Accepted((), credited=False))),
-    ("payment_is_idempotent", "credited again", step(SERVICE, PAY, Accepted((), credited=True))),
+    ("payment_is_idempotent", "with other content", step(SERVICE, OTHER_PAY, Paid((), RowId(""), credited=False))),
+    ("payment_is_idempotent", "credited again", step(SERVICE, PAY, Paid((), RowId(""), credited=True))),
     ("payment_is_idempotent", "delivered again: credit_grants", step(SERVICE, PAY, after=grant_again())),
     ("service_passes_policies_not_rules", "row policy refused", step(SERVICE, APPLY, RlsViolation("No."))),
     ("service_passes_policies_not_rules", "may not read", step(SERVICE, JOBS, DENIED)),

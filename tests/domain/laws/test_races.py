@@ -126,7 +126,8 @@ class Keyless(CrmBackend):
     """The model, which does a retry again."""
 
     def execute_keyed(self, principal: Principal, command: Any, key: str) -> Accepted:
-        return self.crm.execute(principal, command)
+        accepted: Accepted = self.crm.execute(principal, command)
+        return accepted
 
 
 def without(name: str) -> Backend:
