@@ -56,7 +56,14 @@ def consumed(
     grant = grant_to_pay(tables, user_id)
     grant_id = None if grant is None else grant.id
     completed_at = at if status == "completed" else None
-    return CreditConsumed((id_, recording_id, user_id, grant_id, at, completed_at, None))
+    return CreditConsumed.of(
+        id=id_,
+        recording_id=recording_id,
+        user_id=user_id,
+        grant_id=grant_id,
+        created_at=at,
+        completed_at=completed_at,
+    )
 
 
 def refuse_without_credits(tables: Tables, user_id: UserId | None, table: str) -> None:
@@ -98,7 +105,17 @@ def granted(
         )
     number = tables.credit_grants.count("user_id", user_id) + 1
     grant_id = f"{user_id}/{number}"
-    return CreditGranted((grant_id, user_id, number, source, email, payment_id, credits, credits, 0, 0, at))
+    return CreditGranted.of(
+        id=grant_id,
+        user_id=user_id,
+        number=number,
+        source=source,
+        email=email,
+        payment_id=payment_id,
+        credits=credits,
+        remaining=credits,
+        created_at=at,
+    )
 
 
 def adjusted(

@@ -7,27 +7,24 @@ commit, then tell the subscribers.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import attrs
 
 from . import queries
-from .answers import Accepted, AnsweredBy, answer_type
+from .answers import Accepted, AnsweredBy
 from .commands import Command
 from .decide import decide
 from .decision import View
-from .errors import Conflict, Refused
-from .events import Event, IdempotencyKeyUsed, concerned
+from .errors import Refused
 from .evolve import FOLDS
 from .explain import Explanation, explain
 from .forks import tell_in_children
+from .idempotency import decide_keyed
 from .ids import ANON, SERVICE, Principal, user
 from .memory import MemoryStore, rebuilt
 from .outbox import Outbox, Subscriber
@@ -35,11 +32,10 @@ from .ports import Clock, IdSource, Journal, Store, Tables
 from .reads import Read
 from .rows import IDEMPOTENCY_KEYS
 from .rules import HARDENED, Rules
-from .schema import json_text, utc
+from .schema import utc
 from .session import Session
 from .sources import random_ids, system_clock
 from .tasks import Holder
-from .wording import quoted
 
 A = TypeVar("A", bound=Accepted)
 P = ParamSpec("P")
@@ -404,7 +400,7 @@ class Crm:
                 accepted = decide(view, principal, command, at)
                 events = accepted.events
             else:
-                accepted, events = self._decide_keyed(view, principal, command, key, at)
+                accepted, events = decide_keyed(view, store.journal, principal, command, key, at)
             if events:
                 self._torn = True
                 accepted.version = store.journal.append(events, at=at, principal=principal, key=key)
@@ -431,31 +427,6 @@ class Crm:
             raise
         return accepted
 
-    def _decide_keyed(
-        self, view: View, principal: Principal, command: AnsweredBy[A], key: str, at: datetime
-    ) -> tuple[A, tuple[Event, ...]]:
-        """Decide a command that carries an idempotency key, or give the answer it got before."""
-        content = fingerprint(command)
-        used = view.tables.idempotency_keys.get(_key_id(principal, key))
-        if used is None:
-            accepted = decide(view, principal, command, at)
-            accounts = [*map(concerned, accepted.events), principal.user_id]
-            first = next(filter(None, accounts), None)
-            if first is not None:
-                accepted.version = self._store.journal.version_of(first) + accounts.count(first)
-            return accepted, (*accepted.events, _key_used(principal, key, content, accepted, at))
-        if used.fingerprint == content:
-            return _first_answer(command, str(used.answer)), ()
-        try:
-            decide(view, principal, command, at)
-        except Refused as refusal:
-            if refusal.precedence < Conflict.precedence:
-                raise
-        raise Conflict(
-            f"The idempotency key {quoted(key)} was used for another command: choose a new key for a new command.",
-            section="Recording Creation Flow",
-        )
-
     def _roll_back(self) -> None:
         """Undo what was done since the last commit; only at its very end is there no batch any more."""
         self._store.rollback(torn=self._torn)
@@ -476,38 +447,3 @@ _OVER: Final = _Batch(over=True)
 
 _CUT_IN_TWO: Final = _Batch()
 """What a child process inherited the half of."""
-
-_ANSWER: Final = ("id", "user_id", "credited", "affected", "version")
-
-
-def _key_used(principal: Principal, key: str, content: str, accepted: Accepted, at: datetime) -> IdempotencyKeyUsed:
-    answer = json_text({name: getattr(accepted, name, None) for name in _ANSWER}, "answer")
-    return IdempotencyKeyUsed((_key_id(principal, key), principal.user_id, key, content, answer, at))
-
-
-def _first_answer(command: AnsweredBy[A], saved: str) -> A:
-    kind, given = answer_type(type(command)), json.loads(saved)
-    return kind((), replayed=True, **{a.name: given[a.name] for a in attrs.fields(kind) if a.name in given})
-
-
-def _key_id(principal: Principal, key: str) -> str:
-    return f"{principal}/{key}"
-
-
-def fingerprint(command: AnsweredBy[Accepted]) -> str:
-    """Return what is the same for two commands that ask for the same, and for no others."""
-    kind = type(command)
-    names = [a.name for a in attrs.fields(kind) if a.eq] if attrs.has(kind) else []
-    content = repr((kind.__name__, [(name, _one_form(getattr(command, name))) for name in names]))
-    return hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()
-
-
-def _one_form(value: object) -> object:
-    """Return what prints the same for equal values: the order of keys and trailing zeros say nothing."""
-    if isinstance(value, dict):
-        return sorted((name, _one_form(item)) for name, item in value.items())
-    if isinstance(value, list):
-        return [_one_form(item) for item in value]
-    if isinstance(value, Decimal) and value.is_finite():
-        return value.normalize()
-    return value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import Any, ClassVar, Final, TypeAlias, cast, get_args
+from typing import Any, ClassVar, Final, Self, TypeAlias, cast, get_args
 
 import attrs
 from attrs import define
@@ -26,6 +26,20 @@ class RowStored:
     table: ClassVar[Table[Any]]
 
     values: Values
+
+    @classmethod
+    def of(cls, **columns: Atom) -> Self:
+        """Make the event from the columns of the row, by name; one that is left out takes its default.
+
+        Raises:
+            KeyError: A column without a default (a key, a time of the model's) is missing.
+            TypeError: The table has no such column.
+        """
+        defaults = cls.table.defaults
+        values = tuple([columns.pop(name) if name in columns else defaults[name] for name in cls.table.by_name])
+        if columns:
+            raise TypeError(f"{cls.table.name} has no column {', '.join(columns)}")
+        return cls(values)
 
     @property
     def row(self) -> Any:

@@ -65,7 +65,9 @@ def decide_payment(view: View, principal: Principal, command: RecordPayment, at:
             section=_SECTION,
         )
     credits_ = rules.credit_policy.credits_per_payment
-    stored = PaymentRecorded((payment_id, user_id, ref, amount.quantize(_CENT), credits_, at))
+    stored = PaymentRecorded.of(
+        id=payment_id, user_id=user_id, ref=ref, amount=amount.quantize(_CENT), credits=credits_, created_at=at
+    )
     grant = granted(tables, user_id, source="payment", credits=credits_, at=at, payment_id=payment_id)
     return Paid((stored, grant), payment_id, credited=True)
 

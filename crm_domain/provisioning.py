@@ -87,21 +87,29 @@ def decide_sync(view: View, principal: Principal, command: SyncCrmUser, at: date
         events.append(granted(tables, user_id, source="initial", credits=free, at=at, email=email))
         balance += free
     if crm_user is None:
-        events.append(CrmUserCreated((email, user_id, balance, details, at, at, True)))
+        events.append(
+            CrmUserCreated.of(
+                email=email,
+                user_id=user_id,
+                credits_remaining=balance,
+                payment_details=details,
+                user_created_at=at,
+                last_sync_at=at,
+            )
+        )
     else:
         events.append(CrmUserSynced(user_id, email))
     if tables.crm_dashboard_stats.one("email", email) is None:
-        zeros = (0, 0, 0, 0, None, None, None, 0)
-        events.append(DashboardCreated((view.new_id(), email, user_id, *zeros, at, at)))
+        events.append(DashboardCreated.of(id=view.new_id(), email=email, user_id=user_id, created_at=at, updated_at=at))
     return Provisioned(tuple(events), user_id=user_id)
 
 
 def _person(view: View, user_id: UserId, email: Email, at: datetime) -> Iterator[Event]:
     """Yield what is missing of steps 2 and 3: the person and the profile."""
     if user_id not in view.tables.auth_users:
-        yield UserRegistered((user_id, email, at))
+        yield UserRegistered.of(id=user_id, email=email, created_at=at)
     if user_id not in view.tables.profiles:
-        yield ProfileCreated((user_id, 0, at, at))
+        yield ProfileCreated.of(user_id=user_id, created_at=at, updated_at=at)
 
 
 def _chosen_id(view: View, given: UserId | None | Default) -> UserId:

@@ -244,6 +244,7 @@ class Table(Generic[R]):
     key: str = attrs.field(init=False)
     values_of: Callable[[R], Values] = attrs.field(init=False)
     readers: tuple[Callable[[Any], object], ...] = attrs.field(init=False)
+    defaults: Mapping[str, Atom] = attrs.field(init=False)
 
     @by_name.default
     def _by_name(self) -> dict[str, Column]:
@@ -265,6 +266,10 @@ class Table(Generic[R]):
     @readers.default
     def _readers(self) -> tuple[Callable[[Any], object], ...]:
         return tuple(_parsed if c.type is ColumnType.JSONB else _as_it_is for c in self.columns)
+
+    @defaults.default
+    def _defaults(self) -> dict[str, Atom]:
+        return {c.name: c.default for c in self.columns if not (c.key or isinstance(c.default, Default))}
 
     def row_of(self, values: Values) -> R:
         """Return the object of the stored *values*; JSON columns stay text."""

@@ -99,7 +99,11 @@ DEFECTS: Final = (
         "no_dashboard",
         "A CRM user gets no row of counters.",
         "agrees_with_model",
-        Slip(provisioning.decide_sync, "is None:\n        zeros", "is not None:\n        zeros"),
+        Slip(
+            provisioning.decide_sync,
+            "is None:\n        events.append(DashboardCreated",
+            "is not None:\n        events.append(DashboardCreated",
+        ),
     ),
     defect(
         "payment_content_not_compared",

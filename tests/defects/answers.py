@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from crm_domain import changes, commands, creation, crm, decide, decision, evolve, queries
+from crm_domain import changes, commands, creation, decide, decision, evolve, idempotency, queries
 from crm_domain.answers import Stored
 from crm_domain.crm import Crm
 from crm_domain.decision import View
@@ -93,19 +93,19 @@ DEFECTS: Final = (
         "keys_are_everybodys",
         "Two people may not use the same idempotency key.",
         "noninterference",
-        Slip(crm._key_id, "{principal}/{key}", "{key}"),
+        Slip(idempotency._key_id, "{principal}/{key}", "{key}"),
     ),
     defect(
         "key_answers_anything",
         "Another command under a used key gets the first one's answer.",
         "agrees_with_model",
-        Slip(Crm._decide_keyed, "used.fingerprint == content", "True"),
+        Slip(idempotency.decide_keyed, "used.fingerprint == content", "True"),
     ),
     defect(
         "key_never_answers",
         "A retry under an idempotency key is a conflict.",
         "agrees_with_model",
-        Slip(Crm._decide_keyed, "used.fingerprint == content", "False"),
+        Slip(idempotency.decide_keyed, "used.fingerprint == content", "False"),
     ),
     defect(
         "foreign_dashboards_are_refused",

@@ -130,7 +130,11 @@ DEFECTS: Final = (
         "regular_users_begin_with_credits",
         "A regular user begins with 4 credits.",
         _LEDGER,
-        Slip(provisioning._person, "ProfileCreated((user_id, 0, at, at))", "ProfileCreated((user_id, 4, at, at))"),
+        Slip(
+            provisioning._person,
+            "ProfileCreated.of(user_id=user_id,",
+            "ProfileCreated.of(user_id=user_id, credits_remaining=4,",
+        ),
     ),
     defect(
         "paid_credits_are_lost",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
@@ -15,6 +17,7 @@ from crm_domain.events import (
     SCHEMA_VERSIONS,
     CreditVoided,
     PaymentRecorded,
+    ProfileCreated,
     RowStored,
     RowUpdated,
     data_of,
@@ -28,6 +31,7 @@ from crm_domain.sources import label_uuid
 if TYPE_CHECKING:
     from tests.domain.conftest import MakeWorld, World
 
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 AMY = UserId(label_uuid("amy"))
 
 
@@ -150,3 +154,15 @@ def test_a_record_is_what_is_written() -> None:
     assert record_of(CreditVoided(AMY, None, 3)) == EventRecord(
         type_name="CreditVoided", schema_version=1, data={"user_id": AMY, "grant_id": None, "credits": 3}
     )
+
+
+def test_an_event_is_made_from_columns_by_name() -> None:
+    """What is left out takes the column's default; a key, or a time of the model's, has none."""
+    made = PaymentRecorded.of(id="id", user_id=AMY, ref="pay-1", amount=Decimal("12.99"), credits=3, created_at=NOON)
+    assert made == PaymentRecorded(("id", AMY, "pay-1", Decimal("12.99"), 3, NOON))
+    profile = ProfileCreated.of(user_id=AMY, created_at=NOON, updated_at=NOON)
+    assert profile.row.credits_remaining == 0
+    with pytest.raises(KeyError, match="created_at"):
+        ProfileCreated.of(user_id=AMY, updated_at=NOON)
+    with pytest.raises(TypeError, match=r"^profiles has no column balance$"):
+        ProfileCreated.of(user_id=AMY, created_at=NOON, updated_at=NOON, balance=4)

@@ -9,8 +9,8 @@ from typing import Any, Final
 import psycopg
 
 from crm_domain.commands import Command
-from crm_domain.crm import fingerprint
 from crm_domain.errors import Conflict, Refused
+from crm_domain.idempotency import fingerprint
 from crm_domain.ids import Principal
 
 from .backend import PostgresBackend
