@@ -93,7 +93,7 @@ DEFECTS: Final = (
         "details_are_not_kept",
         "The payment details of a new CRM user are not stored.",
         "agrees_with_model",
-        Slip(provisioning.decide_sync, "(email, user_id, balance, details,", "(email, user_id, balance, None,"),
+        Slip(provisioning.decide_sync, "payment_details=details", "payment_details=None"),
     ),
     defect(
         "no_dashboard",

@@ -66,8 +66,8 @@ DEFECTS: Final = (
         "service_passes_policies_not_rules",
         Slip(
             changes.decide_update,
-            "visible_rows(tables, principal,",
-            "visible_rows(tables, type(principal)(type(principal.role).SERVICE),",
+            "visible_rows(view.tables, principal,",
+            "visible_rows(view.tables, type(principal)(type(principal.role).SERVICE),",
         ),
     ),
     defect(

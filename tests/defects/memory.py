@@ -20,7 +20,7 @@ DEFECTS: Final = (
         "refused_changes_nothing",
         Slip(
             memory.MemoryStore.rollback,
-            "for rows, key, before in reversed(undo or ()):",
+            "for rows, key, before in reversed(undo):",
             "for rows, key, before in ():",
         ),
         drive=rehearsed,
@@ -38,7 +38,7 @@ DEFECTS: Final = (
         "agrees_with_model",
         Slip(
             memory.MemoryStore.rollback,
-            "if torn or any(before is _DELETED for _, _, before in undo or ()):",
+            "if torn or (undo and len(self.journal) > self._length and _DELETED in map(itemgetter(2), undo)):",
             "if torn:",
             _RESTORED,
             f"before == () or {_RESTORED}",
@@ -56,7 +56,7 @@ DEFECTS: Final = (
         "undo_in_the_wrong_order",
         "A batch is undone from its beginning, not from its end.",
         "refused_changes_nothing",
-        Slip(memory.MemoryStore.rollback, "reversed(undo or ())", "(undo or ())"),
+        Slip(memory.MemoryStore.rollback, "reversed(undo)", "undo"),
         drive=rehearsed,
     ),
     defect(
@@ -82,7 +82,11 @@ DEFECTS: Final = (
         "journal_keeps_what_was_given_up",
         "The events of a batch that is given up stay in the journal.",
         "balance_equals_granted_minus_consumed",
-        Slip(memory.MemoryStore.rollback, "self.journal.truncate(self._length)", "pass"),
+        Slip(
+            memory.MemoryStore.rollback,
+            "self.journal.truncate(self._length)\n            for",
+            "for",
+        ),
         drive=rehearsed,
     ),
 )

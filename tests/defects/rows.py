@@ -128,7 +128,7 @@ DEFECTS: Final = (
         "second_primary_by_update",
         "A second resume may be made primary later.",
         "at_most_one_primary_resume",
-        Slip(changes.decide_update, "_refuse_second(view,", "(lambda *_: None)(view,"),
+        Slip(changes._refuse_changes, "_refuse_second(view,", "(lambda *_: None)(view,"),
     ),
     defect(
         "second_primary_of_regular_users",
