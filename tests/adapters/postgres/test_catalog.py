@@ -74,6 +74,7 @@ def test_nobody_in_particular_may_call_a_function(hardened: Database) -> None:
             USER,
             {
                 *("get_crm_dashboard_data", "account_version", "use_idempotency_key", "answer_idempotency_key"),
+                "lock_accounts",
                 *(
                     "crm_normal_email",
                     "crm_lowered",
@@ -86,6 +87,7 @@ def test_nobody_in_particular_may_call_a_function(hardened: Database) -> None:
             SERVICE_ROLE,
             {
                 *("get_crm_dashboard_data", "account_version", "use_idempotency_key", "answer_idempotency_key"),
+                "lock_accounts",
                 *("register_user", "sync_crm_user", "record_payment", "track_view", "track_login", "track_time"),
                 *("crm_normal_email", "crm_lowered", "crm_is_known", "crm_spaces", "crm_email_fault"),
             },

@@ -64,6 +64,7 @@ def database(request: Any, make_database: Any) -> Iterator[Database]:
         made.sql("reset role")
     made.sql(f"create schema {PLUGINS}; grant all on schema {PLUGINS} to public; set track_functions = 'all'")
     made.sync("amy", "bob")
+    made.sql("insert into auth.users (id, email) values (%s, 'eve@x.test')", user_id("eve"))  # and no profile yet
     for table, columns in (
         ("job_requests", {"id": JOB}),
         ("recordings", {"id": RECORDING}),
@@ -121,7 +122,7 @@ CALLS: dict[str, Sequence[str]] = {
         f"select credited from public.record_payment('{user_id('amy')}', 12.999, 'b')",
         "update public.profiles set credits_remaining = 9 returning credits_remaining",
         "update public.profiles set credits_remaining = 0 returning credits_remaining",
-        "insert into public.profiles (user_id, credits_remaining) select id, 2 from auth.users limit 0",
+        f"insert into public.profiles (user_id, credits_remaining) values ('{user_id('eve')}', 2)",
         "update public.digital_resume_by_crm set credits_remaining = 9",
         "update public.digital_resume_by_crm set is_active = false returning is_active",
         "update public.crm_dashboard_stats set total_views = 7 returning total_views",
@@ -145,7 +146,13 @@ CALLS: dict[str, Sequence[str]] = {
 """What each may ask for, by which all functions run; each also calls every function that there is."""
 
 
-ARGUMENTS = {"uuid": f"'{user_id('amy')}'", "numeric": "12.99", "bigint": "1", "jsonb": "'{}'"}
+ARGUMENTS = {
+    "uuid": f"'{user_id('amy')}'",
+    "uuid[]": f"array['{user_id('amy')}']::pg_catalog.uuid[]",
+    "numeric": "12.99",
+    "bigint": "1",
+    "jsonb": "'{}'",
+}
 
 
 def every_function(database: Database) -> list[str]:

@@ -4,6 +4,7 @@ set local search_path = pg_catalog, pg_temp;
 set local client_min_messages = 'warning';
 set local lock_timeout = '10s';
 set local statement_timeout = '5min';
+drop function if exists public.lock_accounts(uuid[]);
 drop function if exists public.get_crm_dashboard_data(text);
 drop function if exists public.track_time(text, bigint);
 drop function if exists public.track_login(text);

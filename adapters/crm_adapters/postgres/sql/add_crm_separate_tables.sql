@@ -22,6 +22,21 @@ $$;
 -- {{ t.purpose }}
 {{ m.table(t, rules, declared) }}
 --@ endfor
+--@ if rules.owner_pair and rules.immutable_owner
+
+-- One row for each account: PostgREST embeds it as the object that it is, and not as a list of one.
+do $$
+begin
+  if not exists (
+    select from pg_catalog.pg_constraint c
+     where c.conrelid = 'public.crm_dashboard_stats'::regclass and c.conname = 'crm_dashboard_stats_email_user_id_key'
+  ) then
+    alter table public.crm_dashboard_stats
+      add constraint crm_dashboard_stats_email_user_id_key unique (email, user_id);
+  end if;
+end
+$$;
+--@ endif
 
 -- Who may do what: nobody but those who are named, and users to their own rows.
 --@ for t in second_tables
@@ -47,7 +62,7 @@ begin
   ), locked as (
     select s.id, counted.stored
       from {{ public }}crm_dashboard_stats s join counted on counted.email = s.email
-     order by s.email
+     order by s.user_id
        for no key update of s
   )
   update {{ public }}crm_dashboard_stats s
@@ -99,6 +114,25 @@ exception
 end
 $$;
 {{ m.callable_by("track_time(text, bigint)", "service_role", rules) }}
+
+-- Takes accounts for the transaction that goes on, in the order that stands at the top of the first migration: what
+-- changes them, and is not there first, waits until it ends. The service takes any, a user their own.
+create or replace function public.lock_accounts(p_user_ids uuid[]) returns void
+language plpgsql security definer{{ pinned }}
+as $$
+declare
+  v_me uuid := {{ caller }};
+begin
+{{ m.service_only("lock accounts", rules, but_users=true) }}
+  if v_me is not null and p_user_ids is distinct from array[v_me] then
+    {{ m.refuse("42501", "A user locks their own account alone", "profiles", "user_id", "row_policy") }}
+  end if;
+  perform {{ public }}crm_take_rows(p_user_ids);
+  perform {{ public }}crm_take_accounts(p_user_ids);
+  perform from {{ public }}crm_dashboard_stats s where s.user_id = any (p_user_ids) order by s.user_id for no key update;
+end
+$$;
+{{ m.callable_by("lock_accounts(uuid[])", "authenticated, service_role", rules) }}
 
 -- "Helper Functions": the dashboard of one CRM user.
 --@ if rules.private_dashboard

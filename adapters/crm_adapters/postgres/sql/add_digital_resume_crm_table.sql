@@ -5,6 +5,20 @@
 --
 -- What refuses a write comes in PostgreSQL's own order, which is the specified one: privilege, row
 -- policy, missing value, check, uniqueness, reference, and last, in AFTER triggers, credits.
+--
+-- What waits for what. Every function and trigger takes the rows of an account in this order, and of several accounts
+-- the rows of one table by user_id before those of the next table:
+--
+--   1. the rows that the statement itself names, with KEY SHARE on those that they refer to (PostgreSQL does both first)
+--   2. profiles, the account's own lock: the ledger (credit_grants, credit_consumptions) is written under it alone
+--   3. digital_resume_by_crm
+--   4. crm_dashboard_stats
+--   5. account_versions
+--
+-- A user's statement takes an advisory lock of the account before all of this, because it may find many rows, in any
+-- order. So statements that are a transaction each, as PostgREST sends them, never wait for one another in a circle. A
+-- transaction of several statements of the service, and a statement of the service that updates or deletes several rows,
+-- takes its accounts first: select lock_accounts(array['…', '…']::uuid[]). It names no key columns then.
 begin;
 set local search_path = {{ path }};
 set local client_min_messages = 'warning';
@@ -181,6 +195,38 @@ revoke all on public."digital_resume_by_CRM" from public, anon, authenticated, s
 grant {{ access.privileges(role, tables["digital_resume_by_crm"], rules) }} on public."digital_resume_by_CRM" to {{ role }};
 --@ endfor
 
+-- Locks ------------------------------------------------------------------------------------------
+
+-- What a user's statement takes first; of several accounts, one after the other in the order of their ids.
+create or replace function public.crm_take_rows(p_user_ids uuid[]) returns void
+language sql{{ pinned }}
+as $$
+  select pg_advisory_xact_lock(hashtextextended('crm rows of ' || a.id, 0))
+    from (select distinct unnest(p_user_ids) as id order by 1) a
+$$;
+{{ m.callable_by("crm_take_rows(uuid[])", "", rules) }}
+
+create or replace function public.crm_take_own() returns trigger
+language plpgsql security definer{{ pinned }}
+as $$
+begin
+  perform {{ public }}crm_take_rows(array[auth.uid()]);
+  return null;
+end
+$$;
+{{ m.callable_by("crm_take_own()", "", rules) }}
+
+-- Takes accounts in the order that stands at the top.
+create or replace function public.crm_take_accounts(p_user_ids uuid[]) returns void
+language plpgsql security definer{{ pinned }}
+as $$
+begin
+  perform from {{ public }}profiles p where p.user_id = any (p_user_ids) order by p.user_id for no key update;
+  perform from {{ public }}digital_resume_by_crm d where d.user_id = any (p_user_ids) order by d.user_id for no key update;
+end
+$$;
+{{ m.callable_by("crm_take_accounts(uuid[])", "", rules) }}
+
 -- Credits ----------------------------------------------------------------------------------------
 
 -- Enters a grant, and with it the trigger below raises the balance.
@@ -215,41 +261,67 @@ create or replace trigger crm_credit_grant after insert on public.credit_grants
   for each row when (pg_catalog.pg_trigger_depth() = 0) execute function public.crm_credit_grant();
 
 -- Whoever sets a balance and is no user adjusts it: the ledger gets a grant, or voids, oldest first.
-create or replace function public.crm_adjust_balance() returns trigger
+create or replace function public.crm_adjust(p_user_id uuid, p_missing bigint) returns void
 language plpgsql security definer{{ pinned }}
 as $$
-declare
-  v_missing bigint := new.credits_remaining - case when tg_op = 'UPDATE' then old.credits_remaining else 0 end;
 begin
-  if v_missing > 0 then
-    perform {{ public }}crm_grant(new.user_id, 'adjustment', v_missing, null, null);
+  if p_missing > 0 then
+    perform {{ public }}crm_grant(p_user_id, 'adjustment', p_missing, null, null);
   else
     update {{ public }}credit_grants g
        set remaining = g.remaining - open.voided, voided = g.voided + open.voided
       from (
-        select id, least(remaining, greatest(0, -v_missing - (sum(remaining) over (order by number) - remaining))) as voided
+        select id, least(remaining, greatest(0, -p_missing - (sum(remaining) over (order by number) - remaining))) as voided
           from {{ public }}credit_grants
-         where user_id = new.user_id and remaining > 0
+         where user_id = p_user_id and remaining > 0
       ) open
      where g.id = open.id and open.voided > 0;
   end if;
-  {{ m.count_events("(select new.user_id, 1 as events) counted", public) }}
+  {{ m.count_events("(select p_user_id as user_id, 1 as events) counted", public) }}
+end
+$$;
+{{ m.callable_by("crm_adjust(uuid, bigint)", "", rules) }}
+
+create or replace function public.crm_adjust_balance() returns trigger
+language plpgsql security definer{{ pinned }}
+as $$
+declare
+  v_changed record;
+begin
+  perform {{ public }}crm_take_accounts(array(select changed.user_id from changed));
+  for v_changed in
+    select changed.user_id, changed.credits_remaining - before.credits_remaining as missing
+      from changed join before on before.user_id = changed.user_id
+     where changed.credits_remaining <> before.credits_remaining
+     order by changed.user_id
+  loop
+    perform {{ public }}crm_adjust(v_changed.user_id, v_changed.missing);
+  end loop;
   return null;
 end
 $$;
 {{ m.callable_by("crm_adjust_balance()", "", rules) }}
 create or replace trigger crm_adjust_balance after update on public.profiles
-  for each row when (
-    pg_catalog.pg_trigger_depth() = 0
-    and not pg_catalog.row_security_active('public.profiles'::regclass)
-    and old.credits_remaining is distinct from new.credits_remaining
+  referencing old table as before new table as changed
+  for each statement when (
+    pg_catalog.pg_trigger_depth() = 0 and not pg_catalog.row_security_active('public.profiles'::regclass)
   ) execute function public.crm_adjust_balance();
+
+create or replace function public.crm_opening_balance() returns trigger
+language plpgsql security definer{{ pinned }}
+as $$
+begin
+  perform {{ public }}crm_adjust(new.user_id, new.credits_remaining);
+  return null;
+end
+$$;
+{{ m.callable_by("crm_opening_balance()", "", rules) }}
 create or replace trigger crm_opening_balance after insert on public.profiles
   for each row when (
     pg_catalog.pg_trigger_depth() = 0
     and not pg_catalog.row_security_active('public.profiles'::regclass)
     and new.credits_remaining <> 0
-  ) execute function public.crm_adjust_balance();
+  ) execute function public.crm_opening_balance();
 
 -- "Credit Sync": the main table's balance follows the profile's.
 create or replace function public.crm_credit_sync() returns trigger
@@ -257,10 +329,17 @@ language plpgsql security definer{{ pinned }}
 as $$
 begin
 --@ if rules.tracking_read_only
+  with locked as (
+    select d.email, changed.credits_remaining
+      from {{ public }}digital_resume_by_crm d
+      join changed on d.user_id = changed.user_id and d.credits_remaining <> changed.credits_remaining
+     order by d.user_id
+       for no key update of d
+  )
   update {{ public }}digital_resume_by_crm d
-     set credits_remaining = changed.credits_remaining
-    from changed
-   where d.user_id = changed.user_id and d.credits_remaining <> changed.credits_remaining;
+     set credits_remaining = locked.credits_remaining
+    from locked
+   where d.email = locked.email;
   return null;
 --@ else
   update {{ public }}digital_resume_by_crm set credits_remaining = new.credits_remaining where user_id = new.user_id;

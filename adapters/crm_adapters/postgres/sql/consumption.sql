@@ -10,12 +10,9 @@ declare
   v_accounts bigint := (select count(*) from (select distinct fresh.user_id from fresh) accounts);
   v_charged bigint;
 begin
-  -- Two statements that charge the same accounts take them in the same order, so that neither waits for the other.
+  -- One account is taken in the order by what follows. Two statements that charge several take them in the same order.
   if v_accounts > 1 then
-    perform from {{ public }}profiles p
-      where p.user_id in (select fresh.user_id from fresh)
-      order by p.user_id
-        for no key update;
+    perform {{ public }}crm_take_accounts(array(select fresh.user_id from fresh));
   end if;
 --@ if rules.atomic_consume
   update {{ public }}profiles p
@@ -112,6 +109,7 @@ begin
   end if;
 --@ if policy.refund_failed_recordings
   if new.status = 'failed' and tg_argv[0] = 'by service' then
+    perform {{ public }}crm_take_accounts(array[new.user_id]);
     update {{ public }}credit_consumptions set refunded_at = now()
      where id = v_paid and refunded_at is null and grant_id is not null
     returning user_id, grant_id into v_user_id, v_grant_id;

@@ -88,10 +88,10 @@ begin
   end if;
 --@ endif
   insert into {{ public }}profiles (user_id) values (v_user_id) on conflict do nothing;
---@ if rules.grant_once
-  perform from {{ public }}profiles p where p.user_id = v_user_id for no key update;
---@ else
-  select p.credits_remaining into strict v_balance from {{ public }}profiles p where p.user_id = v_user_id for no key update;
+  perform {{ public }}crm_take_accounts(array[v_user_id]);
+  perform from {{ public }}crm_dashboard_stats s where s.email = v_email for no key update;
+--@ if not rules.grant_once
+  select p.credits_remaining into strict v_balance from {{ public }}profiles p where p.user_id = v_user_id;
 --@ endif
 
   -- The free credits.
@@ -195,7 +195,7 @@ begin
     return;
   end if;
 --@ endif
-  perform from {{ public }}profiles p where p.user_id = p_user_id for no key update;
+  perform {{ public }}crm_take_accounts(array[p_user_id]);
   perform {{ public }}crm_grant(p_user_id, 'payment', {{ policy.credits_per_payment }}, null, p_id);
   {{ m.count_events("(select p_user_id as user_id, 1 as events) counted", public) }}
 end

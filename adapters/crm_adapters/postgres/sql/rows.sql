@@ -20,6 +20,10 @@ raise exception using errcode = '23514', message = '{{ t }}.{{ column }} {{ reas
 {% if written %}
 
 -- {{ name }}
+{% if users_write and rules.atomic_consume %}
+create or replace trigger crm_a_take_own before insert or update or delete on {{ on }}
+  for each statement when (pg_catalog.row_security_active('{{ on }}'::regclass)) execute function public.crm_take_own();
+{% endif %}
 {% if rules.one_email and "email" in t.by_name %}
 -- Printable ASCII without capitals and spaces is its own normal form.
 create or replace trigger crm_c_normal_email before insert or update of email on {{ on }}
