@@ -50,7 +50,7 @@ def partial_beside(target: Path) -> Iterator[Path]:
 
 
 def sync_file(path: Path) -> None:
-    """Have what is in a file outlive a loss of power."""
+    """Have what is in a file outlive a loss of power; one that has no name of its own yet, and that no one has open."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
