@@ -39,8 +39,9 @@ from .rows import (
     RECORDINGS,
     RESUMES,
 )
-from .schema import DEFAULT, ColumnType, Json, Table, utc
+from .schema import DEFAULT, ColumnType, Table
 from .sources import label_uuid
+from .values import Json, utc
 from .wording import cut
 
 LoggedRead: TypeAlias = Select | GetDashboard

@@ -14,11 +14,10 @@ default (`user_id`, `email`) is the principal who executes the command.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast
 
@@ -28,8 +27,8 @@ from . import rows
 from .answers import AnsweredBy, Changed, Paid, Provisioned, Stored
 from .ids import UserId, is_canonical_uuid, known_user_id, row_id
 from .rows import table_named
-from .schema import DEFAULT, INT64_MAX, PYTHON_TYPES, Atom, Column, ColumnType, Default, Fault, Json, Table, Values
-from .wording import quoted
+from .schema import DEFAULT, INT64_MAX, PYTHON_TYPES, Atom, Column, ColumnType, Default, Fault, Table, Values
+from .values import Json, json_of, plain_amount, plain_number, plain_text
 
 AnyId: TypeAlias = str | uuid.UUID
 """A UUID in any spelling, or as `uuid.UUID`."""
@@ -139,7 +138,7 @@ def _is_plain(atoms: Values, plan: _Plan) -> bool:
         if not is_canonical_uuid(atoms[n]):  # type: ignore[arg-type]
             return False
     for n in plan.times:  # noqa: SIM110 - a generator would cost more than all of this
-        if atoms[n].tzinfo is not UTC:  # type: ignore[union-attr]
+        if atoms[n].tzinfo is not UTC or atoms[n].fold:  # type: ignore[union-attr]
             return False
     return True
 
@@ -306,14 +305,20 @@ class UploadRegularResume(CreateRow):
     faults: tuple[Fault, ...] = field(init=False, eq=False, repr=False)
 
 
-def _is_text(_: object, attribute: Attribute[str | None], value: object) -> None:
-    if value is not None and not isinstance(value, str):
+def _is_text(command: object, attribute: Attribute[str | None], value: object) -> None:
+    if value is None or type(value) is str:
+        return
+    if not isinstance(value, str):
         raise TypeError(f"{attribute.name}: expected str or None, got {type(value).__name__}")
+    setattr(command, attribute.name, plain_text(value))
 
 
-def _is_number(_: object, attribute: Attribute[int | None], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | None):
+def _is_number(command: object, attribute: Attribute[int | None], value: object) -> None:
+    if value is None or type(value) is int:
+        return
+    if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{attribute.name}: expected int or None, got {type(value).__name__}")
+    setattr(command, attribute.name, plain_number(value))
 
 
 def _person(value: AnyId | None) -> UserId | None:
@@ -347,18 +352,18 @@ class SyncCrmUser(AnsweredBy[Provisioned]):
     def __attrs_post_init__(self) -> None:
         atom = rows.CRM_USERS.column("payment_details").atom(self.payment_details)
         self.payment_details_atom = cast("str | None", atom)
-        self.payment_details = None if atom is None else json.loads(str(atom))  # its own, not the caller's
+        self.payment_details = None if atom is None else json_of(str(atom))  # its own, not the caller's
 
 
 def _amount(value: object) -> Decimal | None:
-    if value is None or isinstance(value, Decimal):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
         raise TypeError(f"amount: expected Decimal, decimal text or None, got {type(value).__name__}")
     try:
-        return Decimal(value)
-    except InvalidOperation:
-        raise ValueError(f"amount: {quoted(value)} is not a decimal number") from None
+        return plain_amount(value)
+    except ValueError as error:
+        raise ValueError(f"amount: {error}") from None
 
 
 def _payment_id(value: AnyId | None | Default) -> str | None | Default:

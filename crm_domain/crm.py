@@ -24,18 +24,17 @@ from .errors import Refused
 from .evolve import FOLDS
 from .explain import Explanation, explain
 from .forks import tell_in_children
-from .idempotency import decide_keyed
+from .idempotency import decide_keyed, idempotency_key
 from .ids import ANON, SERVICE, Principal, user
 from .memory import MemoryStore, rebuilt
 from .outbox import Outbox, Subscriber
 from .ports import Clock, IdSource, Journal, Store, Tables
 from .reads import Read
-from .rows import IDEMPOTENCY_KEYS
 from .rules import HARDENED, Rules
-from .schema import utc
 from .session import Session
 from .sources import random_ids, system_clock
 from .tasks import Holder
+from .values import utc
 
 A = TypeVar("A", bound=Accepted)
 P = ParamSpec("P")
@@ -137,10 +136,7 @@ class Crm:
             BatchOfAnotherTask: Another task of this thread has a batch open; see `batch`.
             RuntimeError: An earlier command of this batch was interrupted.
         """
-        if key is not None and not isinstance(key, str):
-            raise TypeError(f"key: expected str or None, got {type(key).__name__}")
-        if key is not None and any(IDEMPOTENCY_KEYS.column("key").faults(key)):
-            raise ValueError("key: it holds a NUL character or half of a surrogate pair, which no database stores")
+        key = None if key is None else idempotency_key(key, self.rules)
         if not self.rules.atomic_consume:
             return self._checked_then_executed(principal, command, key)
         with self._lock:
@@ -365,7 +361,7 @@ class Crm:
 
     def _now(self) -> datetime:
         at = self._clock()
-        return at if at.tzinfo is UTC else utc(at, "clock")
+        return at if type(at) is datetime and at.tzinfo is UTC else utc(at, "clock")
 
     def _check(self, principal: Principal, command: AnsweredBy[Accepted]) -> bool:
         with self._store.reading():

@@ -94,6 +94,7 @@ def known_address(view: View, principal: Principal, given: str | None) -> Email 
     """
     if not isinstance(given, str | None):
         raise TypeError(f"email: expected str or None, got {type(given).__name__}")
+    given = None if given is None else str.__str__(given)
     if given is None or not view.rules.one_email:
         return None if given is None else Email(given)
     key = Email(normal_email(given))

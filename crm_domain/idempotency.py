@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, TypeVar
@@ -15,12 +16,14 @@ import attrs
 
 from .answers import Accepted, AnsweredBy, answer_type
 from .decide import decide
-from .decision import View
+from .decision import View, refuse_faults
 from .errors import Conflict, Refused
 from .events import Event, IdempotencyKeyUsed, concerned
 from .ids import Principal
 from .ports import Journal
-from .schema import json_text
+from .rows import IDEMPOTENCY_KEYS
+from .rules import Rules
+from .values import EXACT, json_text, plain_text, text_fault
 from .wording import quoted
 
 A = TypeVar("A", bound=Accepted)
@@ -84,20 +87,64 @@ def _key_id(principal: Principal, key: str) -> str:
     return f"{principal}/{key}"
 
 
+def idempotency_key(key: str, rules: Rules) -> str:
+    """Return an idempotency key as it is stored.
+
+    Raises:
+        TypeError: It is not text.
+        ValueError: It holds what no database stores.
+        CheckViolation: It is empty, or too long.
+    """
+    if not isinstance(key, str):
+        raise TypeError(f"key: expected str or None, got {type(key).__name__}")
+    fault = text_fault(plain_text(key))
+    if fault is not None:
+        raise ValueError(f"key: it {fault}")
+    refuse_faults(IDEMPOTENCY_KEYS.column("key").faults(key), IDEMPOTENCY_KEYS, rules)
+    return plain_text(key)
+
+
 def fingerprint(command: AnsweredBy[Accepted]) -> str:
     """Return what is the same for two commands that ask for the same, and for no others."""
     kind = type(command)
     names = [a.name for a in attrs.fields(kind) if a.eq] if attrs.has(kind) else []
-    content = repr((kind.__name__, [(name, _one_form(getattr(command, name))) for name in names]))
-    return hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()
+    content = ", ".join(f"({name!r}, {_one_form(getattr(command, name))})" for name in names)
+    return hashlib.sha256(f"({kind.__name__!r}, [{content}])".encode(errors="surrogatepass")).hexdigest()
 
 
-def _one_form(value: object) -> object:
-    """Return what prints the same for equal values: the order of keys and trailing zeros say nothing."""
-    if isinstance(value, dict):
-        return sorted((name, _one_form(item)) for name, item in value.items())
-    if isinstance(value, list):
-        return [_one_form(item) for item in value]
-    if isinstance(value, Decimal) and value.is_finite():
-        return value.normalize()
-    return value
+def _one_form(value: object) -> str:
+    """Return the same text for equal values: the order of keys and trailing zeros say nothing.
+
+    JSON may be deeper than the stack is, so what is left to write is a list.
+    """
+    written: list[str] = []
+    waiting: list[object] = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, _Piece):
+            written.append(item)
+        elif isinstance(item, dict):
+            pairs = [(_Piece(f"({name!r}, "), item[name], _Piece(")")) for name in sorted(item)]
+            waiting += _listed(pairs)
+        elif isinstance(item, list):
+            waiting += _listed([(part,) for part in item])
+        elif isinstance(item, Decimal) and item.is_finite():
+            written.append(repr(item.normalize(EXACT)))
+        else:
+            written.append(repr(item))
+    return "".join(written)
+
+
+class _Piece(str):
+    """A piece of text that is written as it is."""
+
+    __slots__ = ()
+
+
+def _listed(items: Sequence[tuple[object, ...]]) -> list[object]:
+    """Return what writes a list of items, last to first."""
+    pieces: list[object] = [_Piece("[")]
+    for n, item in enumerate(items):
+        pieces += [_Piece(", ")] if n else []
+        pieces += item
+    return [_Piece("]"), *reversed(pieces)]

@@ -58,20 +58,24 @@ def uuid_text(value: object, field_name: str) -> str:
         ValueError: *value* is text, but not of a UUID.
     """
     if isinstance(value, uuid.UUID):
-        return str(value)
-    if not isinstance(value, str):
+        text = uuid.UUID.__str__(value)
+    elif isinstance(value, str):
+        text = str.__str__(value)  # a subclass may compare and print as it likes
+    else:
         raise TypeError(f"{field_name}: expected a UUID or its text, got {type(value).__name__}")
-    if is_canonical_uuid(value):
-        return value
+    if is_canonical_uuid(text):
+        return text
     try:
-        if _may_spell_uuid(value):
-            return str(uuid.UUID(value))
+        if _may_spell_uuid(text):
+            return str(uuid.UUID(text))
     except ValueError:
         pass
-    raise ValueError(f"{field_name}: {quoted(value)} is not a UUID")
+    raise ValueError(f"{field_name}: {quoted(text)} is not a UUID")
 
 
 _cached_uuid_text = lru_cache(maxsize=65_536)(uuid_text)
+_CACHED: Final = frozenset({str, uuid.UUID})
+# A subclass may be equal to an id that it is not, and something else may not even be hashable.
 
 
 def known_user_id(value: str | uuid.UUID, field_name: str = "user_id") -> UserId:
@@ -80,9 +84,9 @@ def known_user_id(value: str | uuid.UUID, field_name: str = "user_id") -> UserId
     Raises:
         TypeError, ValueError: As `uuid_text`.
     """
-    if not isinstance(value, str | uuid.UUID):  # it may not even be hashable
-        return UserId(uuid_text(value, field_name))
-    return UserId(_cached_uuid_text(value, field_name))
+    if type(value) in _CACHED:
+        return UserId(_cached_uuid_text(value, field_name))
+    return UserId(uuid_text(value, field_name))
 
 
 def row_id(value: str | uuid.UUID, field_name: str = "id") -> RowId:

@@ -26,6 +26,9 @@ from .rows import (
 )
 from .rules import Rules
 from .schema import Atom, ColumnType, Table
+from .values import same_json
+
+_WRITTEN_OTHERWISE: Final = {ColumnType.NUMERIC, ColumnType.JSONB}
 
 Verb: TypeAlias = Literal["SELECT", "INSERT", "UPDATE", "DELETE"]
 
@@ -153,8 +156,8 @@ def _wrong_population(table: Table[Any], kind: type[Refused]) -> Refused:
 
 def _found_by_one(stored: Rows[Any], table: Table[Any], where: Mapping[str, Atom]) -> Iterable[Any]:
     """Return the rows that meet one of the conditions, better by an index than by asking the store for each."""
-    # Amounts may be equal and written otherwise, which a store that keeps them as text does not know.
-    exact = [name for name in where if table.column(name).type is not ColumnType.NUMERIC]
+    # Amounts and JSON may be equal and written otherwise, which a store that keeps them as text does not know.
+    exact = [name for name in where if table.column(name).type not in _WRITTEN_OTHERWISE]
     best = next((name for name in where if name in stored.indexed), exact[0] if exact else None)
     return stored if best is None else stored.find(best, where[best])
 
@@ -176,5 +179,13 @@ def visible_rows(tables: Tables, principal: Principal, table: Table[Any], where:
     return [
         row
         for row in candidates
-        if owns(principal, getattr(row, owner)) and all(getattr(row, name) == value for name, value in where.items())
+        if owns(principal, getattr(row, owner))
+        and all(is_equal(getattr(row, name), value, table.column(name).type) for name, value in where.items())
     ]
+
+
+def is_equal(one: Atom, other: Atom, type_: ColumnType) -> bool:
+    """Tell whether two atoms of a column are equal: JSON is whose numbers are, as decimals."""
+    if one == other or type_ is not ColumnType.JSONB or None in {one, other}:
+        return one == other
+    return same_json(str(one)) == same_json(str(other))

@@ -18,10 +18,10 @@ from .ids import Principal, RowId
 from .isolation import refuse_operation
 from .rows import PAYMENTS
 from .schema import DEFAULT
-from .wording import quoted
+from .values import in_cents
+from .wording import cut, quoted
 
 _SECTION = "Comparison: Regular Users vs CRM Users"
-_CENT = Decimal("0.01")
 
 
 def decide_payment(view: View, principal: Principal, command: RecordPayment, at: datetime) -> Paid:
@@ -66,7 +66,7 @@ def decide_payment(view: View, principal: Principal, command: RecordPayment, at:
         )
     credits_ = rules.credit_policy.credits_per_payment
     stored = PaymentRecorded.of(
-        id=payment_id, user_id=user_id, ref=ref, amount=amount.quantize(_CENT), credits=credits_, created_at=at
+        id=payment_id, user_id=user_id, ref=ref, amount=in_cents(amount), credits=credits_, created_at=at
     )
     grant = granted(tables, user_id, source="payment", credits=credits_, at=at, payment_id=payment_id)
     return Paid((stored, grant), payment_id, credited=True)
@@ -75,9 +75,9 @@ def decide_payment(view: View, principal: Principal, command: RecordPayment, at:
 def _refuse_amount(view: View, amount: Decimal) -> None:
     price = view.rules.credit_policy.price
     if view.rules.exact_price and amount != price:
-        reason, safeguard = f"the price is {price}, not {amount}: nothing was credited", "exact_price"
+        reason, safeguard = f"the price is {price}, not {cut(str(amount))}: nothing was credited", "exact_price"
     elif view.rules.valid_values and amount <= 0:
-        reason, safeguard = f"{amount} is not above 0", "valid_values"
+        reason, safeguard = f"{cut(str(amount))} is not above 0", "valid_values"
     else:
         return
     raise CheckViolation(

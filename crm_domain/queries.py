@@ -231,7 +231,7 @@ def crm_users_export(view: View, principal: Principal, _: r.ExportCrmUsers) -> l
     """
     counters = ("total_applications", "total_recordings", "total_resumes")
     return [
-        attrs.asdict(user) | {name: getattr(stats, name, None) for name in counters}
+        attrs.asdict(user, recurse=False) | {name: getattr(stats, name, None) for name in counters}
         for user in select(view, principal, r.Select(table=CRM_USERS))
         for stats in [view.tables.crm_dashboard_stats.one("email", user.email)]
     ]

@@ -14,7 +14,8 @@ from typing import Any, Final
 from attrs import define
 
 from .ids import Email, RowId, UserId
-from .schema import COUNT_MAX, DEFAULT, ColumnType, Index, Json, Table, column, table_of
+from .schema import COUNT_MAX, DEFAULT, ColumnType, Index, Table, column, table_of
+from .values import Json
 from .wording import unknown
 
 TEXT, UUID, INTEGER, BIGINT = ColumnType.TEXT, ColumnType.UUID, ColumnType.INTEGER, ColumnType.BIGINT
@@ -25,6 +26,9 @@ RECORDING_STATUSES: Final = ("processing", "completed", "failed")
 
 GRANT_SOURCES: Final = ("initial", "payment", "adjustment")
 """Where credits come from."""
+
+KEY_LENGTH_MAX: Final = 255
+"""How many characters a payment's reference or an idempotency key may have; it has one at least."""
 
 _USERS: Final = ("auth.users", "id")
 _CRM: Final = ("digital_resume_by_CRM", "email")
@@ -196,7 +200,7 @@ class Payment:
 
     id: RowId = column(UUID, default=DEFAULT, key=True)
     user_id: UserId = column(UUID, not_null=True, references=("profiles", "user_id"), owner=True)
-    ref: str = column(TEXT, not_null=True)
+    ref: str = column(TEXT, not_null=True, length_max=KEY_LENGTH_MAX)
     amount: Decimal = column(NUMERIC, not_null=True)
     credits: int = column(INTEGER, not_null=True)
     created_at: datetime = column(TIMESTAMPTZ, default=DEFAULT, not_null=True)
@@ -249,7 +253,7 @@ class IdempotencyKey:
 
     id: str = column(TEXT, key=True)
     user_id: UserId | None = column(UUID)
-    key: str = column(TEXT, not_null=True)
+    key: str = column(TEXT, not_null=True, length_max=KEY_LENGTH_MAX)
     fingerprint: str = column(TEXT, not_null=True)
     answer: Json = column(JSONB, not_null=True)
     created_at: datetime = column(TIMESTAMPTZ, default=DEFAULT, not_null=True)

@@ -12,7 +12,6 @@ garbage collector. Inside of the domain a JSON column is its text, also in row o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -25,16 +24,26 @@ from attrs import frozen
 
 from .errors import CheckViolation, NotNullViolation, Refused
 from .ids import uuid_text
-from .wording import hint, quoted
+from .values import Json as Json  # noqa: PLC0414 - columns are what callers know it by
+from .values import (
+    in_cents,
+    json_fault,
+    json_of,
+    plain_amount,
+    plain_number,
+    plain_text,
+    stored_time,
+    text_fault,
+)
+from .values import json_text as json_text  # noqa: PLC0414
+from .values import utc as utc  # noqa: PLC0414
+from .wording import cut, hint, quoted
 
 Atom: TypeAlias = str | int | bool | datetime | Decimal | None
 """What one column of a stored row holds."""
 
 Values: TypeAlias = tuple[Atom, ...]
 """A stored row: its columns' atoms, in the order of the table."""
-
-Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
-"""Plain JSON, as ``payment_details`` and ``parsed_data`` hold it."""
 
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
@@ -94,6 +103,7 @@ class Column:
         not_null_if_valid: Whether NULL is refused under ``valid_values``.
         not_negative: Whether a negative number is refused under ``valid_values``.
         most: The greatest number that may be given, in every reading.
+        length_max: How many characters a text may have, which then has one at least; None for any number.
         one_of: The only values that ``valid_values`` lets in; empty for any.
         references: ``(table, column)`` of the foreign key, by the document's names.
         owner: Whether it says whose row it is, and so never changes under ``immutable_owner``.
@@ -107,6 +117,7 @@ class Column:
     not_null_if_valid: bool = False
     not_negative: bool = False
     most: int = INT64_MAX
+    length_max: int | None = None
     one_of: tuple[str, ...] = ()
     references: tuple[str, str] | None = None
     owner: bool = False
@@ -128,7 +139,9 @@ class Column:
             raise TypeError(f"{self.name}: expected {wanted.__name__} or None, got {type(value).__name__}")
         if isinstance(value, Decimal) and value.is_snan():
             raise ValueError(f"{self.name}: a signalling NaN cannot be compared with anything")
-        return utc(value, self.name) if isinstance(value, datetime) else cast("Atom", value)
+        if isinstance(value, datetime):
+            return stored_time(value, self.name)
+        return cast("Atom", _PLAIN[wanted](value))
 
     def faults(self, value: Atom) -> Iterator[Fault]:
         """Yield what is wrong with the stored *value*, first what no reading takes."""
@@ -136,24 +149,40 @@ class Column:
             if self.not_null or self.not_null_if_valid:
                 yield Fault(self, "is missing", None if self.not_null else "valid_values", NotNullViolation)
         elif isinstance(value, str):
-            if self.type is ColumnType.JSONB:
-                texts: Iterator[str] = _json_texts(json.loads(value))
-            else:
-                texts = iter((value,))
-            if any(map(_text_is_bad, texts)):
-                yield Fault(self, "holds a NUL character or half of a surrogate pair, which no database stores")
-            elif self.one_of and value not in self.one_of:
-                yield Fault(self, f"is {quoted(value)}, expected one of {', '.join(self.one_of)}", "valid_values")
+            yield from self._text_faults(value)
         elif isinstance(value, Decimal):
-            if not value.is_finite() or value.copy_abs() >= 10**10 or value != round(value, 2):
-                yield Fault(self, f"is {value}, expected an amount with at most two decimals, below 10000000000")
+            if not value.is_finite() or value.copy_abs() >= 10**10 or value != in_cents(value):
+                yield Fault(
+                    self, f"is {cut(str(value))}, expected an amount with at most two decimals, below 10000000000"
+                )
+        elif isinstance(value, datetime):
+            if value.tzinfo is not UTC:
+                yield Fault(self, f"is {value.isoformat()}, which is outside of the years 1 to 9999 in UTC")
         elif isinstance(value, int):
             if not INT64_MIN <= value <= INT64_MAX:
-                yield Fault(self, f"is {value}, which does not fit 64 bits")
+                yield Fault(self, f"is {quoted(value)}, which does not fit 64 bits")
             elif value > self.most:
                 yield Fault(self, f"is {value}, expected at most {self.most}")
             elif value < 0 and self.not_negative:
                 yield Fault(self, f"is {value}, expected 0 or more", "valid_values")
+
+    def _text_faults(self, value: str) -> Iterator[Fault]:
+        fault = json_fault(value) if self.type is ColumnType.JSONB else text_fault(value)
+        if fault is not None:
+            yield Fault(self, fault)
+        elif self.length_max is not None and not 1 <= len(value) <= self.length_max:
+            yield Fault(self, f"has {len(value)} characters, expected 1 to {self.length_max}")
+        elif self.one_of and value not in self.one_of:
+            yield Fault(self, f"is {quoted(value)}, expected one of {', '.join(self.one_of)}", "valid_values")
+
+
+_PLAIN: Final[dict[type, Callable[[Any], object]]] = {
+    str: plain_text,
+    int: plain_number,
+    bool: bool,
+    Decimal: plain_amount,
+}
+"""What makes an atom of a value, of whichever subclass it is."""
 
 
 @frozen
@@ -296,7 +325,8 @@ class Table(Generic[R]):
         Raises:
             TypeError, ValueError: A column does not exist or cannot hold the value.
         """
-        return {name: self.column(name).atom(value) for name, value in columns.items()}
+        named = ((self.column(name), value) for name, value in columns.items())
+        return {column.name: column.atom(value) for column, value in named}
 
     def __repr__(self) -> str:
         return f"<table {self.name}>"
@@ -311,6 +341,7 @@ def column(
     not_null_if_valid: bool = False,
     not_negative: bool = False,
     most: int = INT64_MAX,
+    length_max: int | None = None,
     one_of: tuple[str, ...] = (),
     references: tuple[str, str] | None = None,
     owner: bool = False,
@@ -326,6 +357,7 @@ def column(
                 "not_null_if_valid": not_null_if_valid,
                 "not_negative": not_negative,
                 "most": most,
+                "length_max": length_max,
                 "one_of": one_of,
                 "references": references,
                 "owner": owner,
@@ -356,65 +388,9 @@ def table_of(
     )
 
 
-def utc(moment: datetime, name: str) -> datetime:
-    """Return *moment* in UTC.
-
-    Raises:
-        ValueError: It is naive: nobody knows which moment it is.
-    """
-    if moment.tzinfo is UTC:
-        return moment
-    if moment.tzinfo is None or moment.utcoffset() is None:
-        raise ValueError(f"{name}: {moment.isoformat()} has no time zone; give an aware datetime")
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError(f"{name}: {moment.isoformat()} is outside of what UTC can say") from None
-
-
-def json_text(value: object, name: str) -> str:
-    """Return plain JSON as the one text that a store keeps for it.
-
-    Raises:
-        TypeError: It is not plain JSON (null, booleans, numbers, text, lists, objects keyed by text).
-        ValueError: It holds NaN or an infinity, or nests too deeply.
-    """
-    try:
-        text = json.dumps(value, allow_nan=False, sort_keys=True, separators=(",", ":"))
-        same = json.loads(text) == value
-    except TypeError as error:
-        raise TypeError(f"{name}: not plain JSON: {error}") from None
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{name}: not plain JSON: {error}") from None
-    if not same:
-        raise TypeError(f"{name}: not plain JSON: only lists, and objects whose keys are text, come back equal")
-    return text
-
-
 def _parsed(text: str | None) -> Json:
-    return None if text is None else cast("Json", json.loads(text))
+    return None if text is None else json_of(text)
 
 
 def _as_it_is(value: object) -> object:
     return value
-
-
-def _json_texts(value: Json) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _json_texts(item)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield key
-            yield from _json_texts(item)
-
-
-def _text_is_bad(text: str) -> bool:
-    if text.isascii():
-        return "\0" in text
-    try:
-        return b"\0" in text.encode()
-    except UnicodeEncodeError:
-        return True

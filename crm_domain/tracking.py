@@ -16,6 +16,7 @@ from .ids import Principal
 from .isolation import refuse_operation
 from .rows import CRM_DASHBOARD_STATS, CrmDashboardStats
 from .schema import INT64_MAX
+from .wording import quoted
 
 
 def decide_tracking(
@@ -53,9 +54,9 @@ def _event(
 
 def _refuse_seconds(seconds: int, total: int) -> None:
     if seconds < 0:
-        reason = f"seconds is {seconds}, expected 0 or more."
+        reason = f"seconds is {quoted(seconds)}, expected 0 or more."
     elif total + seconds > INT64_MAX:
-        reason = f"seconds is {seconds}: the total would not fit 64 bits."
+        reason = f"seconds is {quoted(seconds)}: the total would not fit 64 bits."
     else:
         return
     raise CheckViolation(

@@ -64,8 +64,8 @@ def test_other_content_under_a_known_reference_is_a_conflict(user_id: str, amoun
 
 
 def test_a_reference_is_kept_as_it_is(world: World) -> None:
-    """Only the very same one is the same payment; an empty one is one too."""
-    for ref in ("", "First of rita", "first of rita "):
+    """Only the very same one is the same payment; of 1 to 255 characters."""
+    for ref in ("First of rita", "first of rita ", "\U0001f600" * 255):
         assert world.service.record_payment(user_id=RITA, amount=PRICE, ref=ref).credited is True
     assert world.balance_of("rita") == 3 + 9
 

@@ -75,16 +75,17 @@ def print_rows(form: Form, columns: Iterable[str], rows: Iterable[Row]) -> None:
 
 
 def json_value(value: Any) -> Any:
-    """Return a value as JSON has it: times are RFC 3339, amounts are text, since they are exact."""
+    """Return a value as JSON has it: times are RFC 3339, amounts are text, since they are exact.
+
+    It may be JSON that is as deep as the stack, so it is not walked through but written and read.
+    """
+    return json.loads(json.dumps(value, default=_json_leaf))
+
+
+def _json_leaf(value: Any) -> Any:
     if isinstance(value, datetime):
         return rfc3339(value)
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {name: json_value(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_value(item) for item in value]
-    return value
+    return str(value) if isinstance(value, Decimal) else dict(value)
 
 
 def _print_csv(cells: Iterable[object]) -> None:

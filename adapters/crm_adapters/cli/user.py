@@ -99,14 +99,14 @@ def _data(crm: Crm, person: AuthUser) -> Data:
 
 def _plain(name: str, rows: list[Any]) -> Any:
     """Return rows as JSON has them: of a table that has one for each person, that one or null."""
-    plain = [json_value(attrs.asdict(row)) for row in rows]
+    plain = [json_value(attrs.asdict(row, recurse=False)) for row in rows]
     return (plain[0] if plain else None) if name in _SINGLE else plain
 
 
 def _values(data: Data) -> Iterator[dict[str, Any]]:
     for name, rows in data.items():
         for row in rows:
-            values = attrs.asdict(row)
+            values = attrs.asdict(row, recurse=False)
             key = next(iter(values.values()))
             for column, value in values.items():
                 if value is not None:

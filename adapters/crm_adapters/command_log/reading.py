@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cache
 from typing import Any, Final, NoReturn, TypeAlias, TypedDict, cast
 
@@ -38,8 +39,9 @@ from crm_domain.command_log import (
 from crm_domain.commands import CreateRow, Delete, Update
 from crm_domain.ids import Principal
 from crm_domain.reads import Select
-from crm_domain.rows import IDEMPOTENCY_KEYS, table_named
-from crm_domain.schema import ColumnType, Table, utc
+from crm_domain.rows import table_named
+from crm_domain.schema import ColumnType, Table
+from crm_domain.values import JSON_DEPTH_MAX, JSON_DIGITS_MAX, plain_amount, text_fault, utc
 from crm_domain.wording import cut, unknown
 
 Hook: TypeAlias = Callable[[Any, Any], Any]
@@ -50,15 +52,12 @@ _BYTE_ORDER_MARK: Final = "\ufeff".encode()
 _RFC3339: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})", re.IGNORECASE
 )
-_DIGITS_MAX: Final = 4_300
-"""The most digits of a whole number: of more, Python makes none."""
-
 GROUP_MAX: Final = 8 * LINE_MAX
 """How long the lines of a group may be together, in bytes: they are held until the group ends."""
 
-_DECIMAL: Final = re.compile(
-    r"[+-]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(E[+-]?[0-9]+)?|Infinity|NaN)", re.IGNORECASE | re.ASCII
-)
+_BRACKETS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_DEPTH_MAX: Final = JSON_DEPTH_MAX + 8
+"""How deep JSON is read: deeper than a column takes, with the line around it."""
 
 
 class LogError(AdapterError):
@@ -157,7 +156,7 @@ def _parsed(text: bytes) -> Any:
         raise ValueError("starts with a byte order mark: save the log as UTF-8 without one")
     try:
         return json.loads(
-            text.decode(),
+            _shallow(text.decode()),
             object_pairs_hook=_object_of,
             parse_int=_whole,
             parse_float=_finite,
@@ -167,8 +166,26 @@ def _parsed(text: bytes) -> Any:
         raise ValueError(f"not UTF-8: byte 0x{text[error.start]:02x} at position {error.start + 1}") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from None
-    except RecursionError:
-        raise ValueError("nests too deeply to be read") from None
+
+
+def _shallow(text: str) -> str:
+    """Return JSON with null for what nests so deeply that every column refuses it: no parser gets there on each Python."""
+    if text.count("[") + text.count("{") <= _DEPTH_MAX:
+        return text
+    kept, depth, start = [], 0, 0
+    for found in _BRACKETS.finditer(text):
+        if found[0] in "[{":
+            depth += 1
+            if depth == _DEPTH_MAX + 1:
+                kept += [text[start : found.start()], "null"]
+                start = len(text)
+        elif found[0] in "]}":
+            if depth == _DEPTH_MAX + 1:
+                start = found.end()
+            depth -= 1
+    if depth > _DEPTH_MAX:
+        raise ValueError("nests too deeply to be read")
+    return "".join((*kept, text[start:]))
 
 
 def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -182,8 +199,8 @@ def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _whole(text: str) -> int:
     digits = len(text.lstrip("-"))
-    if digits > _DIGITS_MAX:
-        raise ValueError(f"a whole number has {digits:,} digits, the most are {_DIGITS_MAX:,}")
+    if digits > JSON_DIGITS_MAX:
+        raise ValueError(f"a whole number has {digits:,} digits, the most are {JSON_DIGITS_MAX:,}")
     return int(text)
 
 
@@ -238,11 +255,9 @@ def _moment(value: object) -> datetime:
 
 
 def _amount(value: object) -> Decimal:
-    if isinstance(value, str) and _DECIMAL.fullmatch(value):
-        try:
-            return Decimal(value)
-        except InvalidOperation:  # an exponent that nobody can count
-            pass
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return plain_amount(value)
     raise _unexpected('decimal text, like "12.99", or null', value)
 
 
@@ -282,7 +297,7 @@ def _principal(value: object, _: object) -> Principal:
 
 
 def _key(value: object) -> str:
-    if not isinstance(value, str) or any(IDEMPOTENCY_KEYS.column("key").faults(value)):
+    if not isinstance(value, str) or text_fault(value) is not None:
         raise _unexpected("text that a database can store", value)
     return value
 

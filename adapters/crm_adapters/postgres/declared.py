@@ -12,11 +12,18 @@ from typing import Any, Final
 from crm_domain.rows import CRM_USERS, REGULAR_TABLES, TABLES
 from crm_domain.rules import Rules
 from crm_domain.schema import INT64_MAX, Atom, Column, ColumnType, Default, Index, Table
+from crm_domain.values import JSON_DEPTH_MAX, JSON_DIGITS_MAX
 
 _TYPES: Final = {ColumnType.INTEGER: "bigint"}
 
 _MADE: Final = {ColumnType.UUID: "gen_random_uuid()", ColumnType.TIMESTAMPTZ: "now()"}
 """What is stored where the model makes an id or tells the time."""
+
+_TOO_DEEP: Final = f"""'strict $.**{{{JSON_DEPTH_MAX}}} ? (@.type() == "array" || @.type() == "object")'"""
+_TOO_LONG: Final = (
+    f"""'strict $.** ? (@.type() == "number" && (@ >= 1e{JSON_DIGITS_MAX} || @ <= -1e{JSON_DIGITS_MAX}))'"""
+)
+"""What JSON may not hold, as paths to it."""
 
 _PAIRED: Final = ("email", "user_id")
 
@@ -161,6 +168,7 @@ def _target(table: str, names: str) -> str:
 def _checks(column: Column, rules: Rules) -> Iterator[str]:
     if column.most < INT64_MAX:
         yield f"{column.name} <= {column.most}"
+    yield from _bounds(column)
     if not rules.valid_values:
         return
     if column.one_of:
@@ -168,6 +176,31 @@ def _checks(column: Column, rules: Rules) -> Iterator[str]:
     # Where check and consume are two steps, a balance may fall below 0 whatever values may be given.
     if column.not_negative and (rules.atomic_consume or column.name != "credits_remaining"):
         yield f"{column.name} >= 0"
+
+
+def _bounds(column: Column) -> Iterator[str]:
+    """Yield what no reading stores, of types that PostgreSQL has more values of."""
+    if column.length_max is not None:
+        yield f"length({column.name}) between 1 and {column.length_max}"
+    if column.type is ColumnType.TIMESTAMPTZ:  # neither infinite nor of a year that no reader knows
+        yield f"{column.name} >= '0001-01-01 00:00:00+00'"
+        yield f"{column.name} < '10000-01-01 00:00:00+00'"
+    if column.type is ColumnType.JSONB:
+        yield from json_checks(column.name)
+
+
+def json_checks(name: str) -> Iterator[str]:
+    """Yield what must be true of JSON, an expression, that every store keeps."""
+    yield f"not jsonb_path_exists({name}, {_TOO_DEEP})"
+    yield f"not jsonb_path_exists({name}, {_TOO_LONG})"
+
+
+def later_checks(table: Table[Any]) -> Iterator[tuple[str, str]]:
+    """Yield the checks that a table may lack which an earlier version made, by their names."""
+    for column in table.columns:
+        bounds = [*_bounds(column)]
+        if bounds:
+            yield f"{folded(table)}_{column.name}_check", f"check ({' and '.join(bounds)})"
 
 
 def _condition(index: Index) -> str:

@@ -12,6 +12,7 @@ from crm_domain.commands import Command
 from crm_domain.errors import Conflict, Refused
 from crm_domain.idempotency import fingerprint
 from crm_domain.ids import Principal
+from crm_domain.values import text_fault
 
 from .backend import PostgresBackend
 from .literals import literal
@@ -31,7 +32,13 @@ class KeyedPostgresBackend(PostgresBackend):
 
         Only with a key may what the server gave up be tried again, because others were in the way:
         without one, nobody knows whether it was done.
+
+        Raises:
+            ValueError: The key holds what no database stores.
         """
+        fault = text_fault(key)
+        if fault is not None:
+            raise ValueError(f"key: it {fault}")
         statement = statement_of(command, self.catalog)
         claim = self._call("use_idempotency_key", key=key, fingerprint=fingerprint(command))
         return _retried(lambda: self._once(principal, statement, claim, key))

@@ -7,17 +7,21 @@ place, for what it refuses before it would look at the value; see `crm_adapters.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
 from psycopg import sql
 
 from crm_domain.schema import INT64_MAX, INT64_MIN, Atom, Column, ColumnType
+from crm_domain.values import json_text_fault, text_fault
 
 
 @lru_cache(maxsize=65_536, typed=True)
 def literal(value: Atom) -> str:
-    """Return a value as SQL."""
+    """Return a value as SQL; a time for which UTC has no year as one that PostgreSQL has, and no table takes."""
+    if isinstance(value, datetime) and value.tzinfo is not UTC:
+        return "'-infinity'" if value.year == 1 else "'infinity'"
     return sql.Literal(value).as_string().strip()
 
 
@@ -31,7 +35,7 @@ def is_sendable(column: Column, value: Atom) -> bool:
     if isinstance(value, int):
         return INT64_MIN <= value <= INT64_MAX
     if isinstance(value, str) and column.type is not ColumnType.UUID:
-        return not any(fault.safeguard is None for fault in column.faults(value))
+        return (json_text_fault if column.type is ColumnType.JSONB else text_fault)(value) is None
     return True
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import jinja2
 from attrs import frozen
 
-from crm_domain.rows import TABLES
+from crm_domain.rows import KEY_LENGTH_MAX, TABLES
 from crm_domain.rules import HARDENED, READINGS, Rules
 
 from . import access, declared, normal_form
@@ -100,6 +100,7 @@ def _rendered(name: str, rules: Rules) -> str:
         "rules": rules,
         "policy": policy,
         "reading": reading(rules),
+        "KEY_LENGTH_MAX": KEY_LENGTH_MAX,
         "tables": {declared.folded(table): table for table in TABLES.values()},
         "first_tables": [TABLES[name] for name in FIRST_TABLES],
         "second_tables": [TABLES[name] for name in SECOND_TABLES],

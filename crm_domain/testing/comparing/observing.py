@@ -22,6 +22,7 @@ from crm_domain.ports import Backend
 from crm_domain.reads import DashboardData
 from crm_domain.rows import CRM_DASHBOARD_STATS, PAYMENTS
 from crm_domain.schema import Atom, ColumnType, Table
+from crm_domain.values import same_json
 
 from ..people import PEOPLE
 from ..requests.pools import CHOSEN_TIMES
@@ -144,14 +145,16 @@ def values_of(table: Table[Any], row: Any) -> tuple[Any, ...]:
 
 def shown(table: Table[Any], values: Sequence[Any]) -> Shown:
     """Return what is compared of one row."""
-    return tuple(_compared(values[n], kept=kept) for n, kept in _PICKED[table.name])
+    return tuple(_compared(values[n], type_) for n, type_ in _PICKED[table.name])
 
 
-def _compared(value: Any, *, kept: bool) -> Any:
-    if value is ABSENT:
+def _compared(value: Any, type_: ColumnType) -> Any:
+    if value is ABSENT or value is None:
         return value
-    if not kept and value not in CHOSEN_TIMES:
-        return None if value is None else A_TIME
+    if type_ is ColumnType.JSONB:
+        return same_json(value)
+    if type_ is ColumnType.TIMESTAMPTZ and value not in CHOSEN_TIMES:
+        return A_TIME
     return round(value, 2) if isinstance(value, Decimal) and value.is_finite() else value
 
 
@@ -172,12 +175,9 @@ _COMPARED: Final = {
     for table in LOG_TABLES
 }
 _PICKED: Final = {
-    table.name: tuple(
-        (table.position[n], table.by_name[n].type is not ColumnType.TIMESTAMPTZ) for n in _COMPARED[table.name]
-    )
-    for table in LOG_TABLES
+    table.name: tuple((table.position[n], table.by_name[n].type) for n in _COMPARED[table.name]) for table in LOG_TABLES
 }
-"""For each table the places of what is compared, and whether the value itself is, whoever chose it."""
+"""For each table the places of what is compared, with the types of their columns."""
 
 
 def dashboard_shown(answer: Any) -> object:

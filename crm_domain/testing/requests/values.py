@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from crm_domain import rows
 from crm_domain.ids import Email, normal_email
 from crm_domain.rules import SAFEGUARDS, CreditPolicy, Rules
-from crm_domain.schema import COUNT_MAX, INT64_MIN, Column, ColumnType, Json, Table
+from crm_domain.schema import COUNT_MAX, INT64_MIN, Column, ColumnType, Table
+from crm_domain.values import Json
 
 from ..people import PEOPLE
 from .pools import IDS_OF

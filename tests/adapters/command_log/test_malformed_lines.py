@@ -27,6 +27,7 @@ NOT_JSON: list[Case] = [
     ("too large a float", _line('{"parsed_data": [1e400]}', "upload_resume"), "the number 1e400 is too large"),
     ("too many digits", '{"at": ' + "1" * 5000 + "}", "a whole number has 5,000 digits, the most are 4,300"),
     ("too deep", "[" * 100_000, "nests too deeply to be read"),
+    ("too deep and never closed", '{"args": {"parsed_data": ' + "[" * 600, "nests too deeply to be read"),
     ("duplicate key", '{"as": "amy", "cmd": "select", "as": "bob"}', 'the key "as" is there twice'),
     ("duplicate key inside", _line('{"table": "profiles", "where": {"id": 1, "id": 2}}', "select"), 'the key "id" is there twice'),
 ]  # fmt: skip

@@ -220,3 +220,27 @@ def test_backend_is_imported_when_it_is_asked_for() -> None:
     assert crm_adapters.postgres.PostgresBackend.__module__ == "crm_adapters.postgres.backend"
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = crm_adapters.postgres.nothing
+
+
+def test_tables_of_an_earlier_version_get_the_checks_that_they_lack(plain: Database) -> None:
+    """Their rows are let be, whatever they hold, until they are written; new ones are held to the checks."""
+    plain.sync("amy")
+    plain.record("amy", video_url="a")
+    names = plain.sql(
+        "select conrelid::regclass::text, conname from pg_constraint where contype = 'c'"
+        " and conname ~ '_(at|date|ref|key|data|details|answer)_check$' and conrelid::regclass::text <> 'auth.users'"
+    )
+    assert len(names) > 20
+    for table, name in names:
+        plain.sql(f"alter table {table} drop constraint {name}")
+    plain.sql("update crm_recordings set recording_date = 'infinity'")
+    for migration in (*migrations(HARDENED), *migrations(HARDENED)):
+        plain.sql(migration.up)
+    again = plain.sql(
+        "select conrelid::regclass::text, conname from pg_constraint where contype = 'c' and not convalidated"
+    )
+    assert sorted(again) == sorted(names)
+    assert plain.one("select recording_date::text from crm_recordings") == "infinity"
+    refused = plain.refused("amy", "update crm_recordings set transcription = 'a'")
+    assert refused.diag.constraint_name == "crm_recordings_recording_date_check"
+    plain.ask("amy", "update crm_recordings set transcription = 'a', recording_date = null")

@@ -92,6 +92,54 @@ TABLE = "crm_recordings"
             of=("23514", "immutable_owner", "profiles", "user_id"),
         ),
         refusal("amy", "update crm_recordings set id = gen_random_uuid()", of=("23514", "key", TABLE, "id")),
+        *(
+            refusal(
+                "amy",
+                f"update crm_recordings set {column} = '{moment}'",
+                of=("23514", f"crm_recordings_{column}_check", TABLE, ""),
+            )
+            for column in ("recording_date", "updated_at", "created_at")
+            for moment in ("infinity", "-infinity", "294276-12-31", "10000-01-01 00:00+00", "0001-12-31 BC")
+        ),
+        stored(
+            "amy",
+            TABLE,
+            "amy",
+            recording_date="infinity",
+            of=("23514", "crm_recordings_recording_date_check", TABLE, ""),
+        ),
+        refusal(
+            SERVICE,
+            "update digital_resume_by_crm set user_created_at = 'infinity'",
+            of=("23514", "digital_resume_by_crm_user_created_at_check", "digital_resume_by_crm", ""),
+        ),
+        *(
+            stored(
+                "amy",
+                "crm_resumes",
+                "amy",
+                resume_url="b",
+                parsed_data=text,
+                of=("23514", "crm_resumes_parsed_data_check", "crm_resumes", ""),
+            )
+            for text in ("[" * 513 + "]" * 513, '{"a": [-1e4300]}', "1e4300", '{"a":' * 512 + "[]" + "}" * 512)
+        ),
+        refusal(
+            SERVICE,
+            "select sync_crm_user(p_email => %s, p_payment_details => %s)",
+            address("amy"),
+            "[" * 600 + "]" * 600,
+            of=("23514", "", "digital_resume_by_crm", "payment_details"),
+        ),
+        refusal(SERVICE, PAY, user_id("amy"), "12.99", "", of=("23514", "", "payments", "ref")),
+        refusal(SERVICE, PAY, user_id("amy"), "12.99", "r" * 256, of=("23514", "", "payments", "ref")),
+        refusal(SERVICE, PAY, user_id("amy"), "12.99", "r" * 10_000, of=("23514", "", "payments", "ref")),
+        *(
+            refusal(
+                "amy", "select use_idempotency_key(%s, 'f')", "k" * length, of=("23514", "", "idempotency_keys", "key")
+            )
+            for length in (0, 256, 10_000)
+        ),
         refusal(SERVICE, PAY, user_id("amy"), "0.01", "1", of=("23514", "exact_price", "payments", "amount")),
         refusal(SERVICE, SYNC, "no-at", user_id("x"), of=("PT422", "one_email", "digital_resume_by_crm", "email")),
         stored("amy", "crm_job_requests", "amy", id=JOB, of=("23505", "crm_job_requests_pkey", "crm_job_requests", "")),

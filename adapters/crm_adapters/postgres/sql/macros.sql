@@ -46,6 +46,20 @@ p_email
 create table if not exists {{ declared.qualified(t) }} (
 {{ declared.columns(t, rules) }}
 ){{ " with (fillfactor = 80)" if t.changing }};
+{#- A table that an earlier version made gets the checks that it lacks; its rows are let be until they are written. #}
+
+do $$
+begin
+{% for name, check in declared.later_checks(t) %}
+  if not exists (
+    select from pg_catalog.pg_constraint c
+     where c.conrelid = '{{ declared.qualified(t) }}'::pg_catalog.regclass and c.conname = '{{ name }}'
+  ) then
+    alter table {{ declared.qualified(t) }} add constraint {{ name }} {{ check }} not valid;
+  end if;
+{% endfor %}
+end
+$$;
 {% for statement in declared.indexes(t, rules) %}
 {{ statement }}
 {% endfor %}

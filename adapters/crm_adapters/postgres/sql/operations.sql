@@ -72,6 +72,9 @@ begin
     {{ m.refuse("23502", "p_user_id is null: leave it out to have one made", "users", "id") }}
   end if;
   perform {{ public }}crm_refuse_address(v_email);
+  if not ({{ declared.json_checks("p_payment_details") | join(" and ") }}) then
+    {{ m.refuse("23514", "payment_details nests too deeply, or holds a number of too many digits", "digital_resume_by_crm", "payment_details") }}
+  end if;
 
   -- Who is it? Of two calls at the same time, the second finds whom the first one brought in.
   select u.id into v_user_id from auth.users u where u.email = v_email;
@@ -166,6 +169,8 @@ begin
   elsif p_amount = 'NaN' or abs(p_amount) >= 10000000000 or p_amount <> round(p_amount, 2) then
     raise exception using errcode = '23514', table = 'payments', column = 'amount',
       message = format('payments.amount is %s, expected an amount with at most two decimals, below 10000000000', p_amount);
+  elsif length(p_ref) not between 1 and {{ KEY_LENGTH_MAX }} then
+    {{ m.refuse("23514", "payments.ref has %s characters, expected 1 to " ~ KEY_LENGTH_MAX, "payments", "ref", args="length(p_ref)") }}
 --@ if rules.exact_price
   elsif p_amount <> {{ policy.price }} then
     raise exception using errcode = '23514', table = 'payments', column = 'amount', constraint = 'exact_price',
@@ -215,6 +220,9 @@ declare
   v_id text := coalesce(v_me::text, 'service') || '/' || p_key;
   v_used {{ public }}idempotency_keys;
 begin
+  if length(p_key) not between 1 and {{ KEY_LENGTH_MAX }} then
+    {{ m.refuse("23514", "idempotency_keys.key has %s characters, expected 1 to " ~ KEY_LENGTH_MAX, "idempotency_keys", "key", args="length(p_key)") }}
+  end if;
   insert into {{ public }}idempotency_keys (id, user_id, key, fingerprint, answer)
   values (v_id, v_me, p_key, p_fingerprint, '{}')
       on conflict (id) do nothing;

@@ -6,7 +6,9 @@ create or replace function public.crm_updated_at_given() returns trigger
 language plpgsql{{ pinned }}
 as $$
 begin
-  if new.updated_at is not distinct from old.updated_at then
+  if new.updated_at = '-infinity' then
+    new.updated_at := 'infinity'; -- no time either, which the table's check refuses
+  elsif new.updated_at is not distinct from old.updated_at then
     new.updated_at := '-infinity';
   end if;
   return new;
