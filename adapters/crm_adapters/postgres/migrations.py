@@ -73,7 +73,10 @@ class Migration:
 def migrations(rules: Rules = HARDENED) -> tuple[Migration, ...]:
     """Return the two migrations for these rules, in the order in which they run.
 
-    They run as they are on Supabase; elsewhere `shim` comes first.
+    They run as they are on Supabase; elsewhere `shim` comes first. Run again over rows that are there, they
+    change none of them: accounts keep the addresses that are their keys, and are found by them, also where a
+    new account would be refused such a key. Checks that an earlier version did not have are added ``not valid``:
+    a row that breaks one stays as it is until it is written, and then has to be put right.
 
     Example:
         >>> [migration.name for migration in migrations()]

@@ -142,3 +142,16 @@ def test_nobody_is_an_error(call: Any, shop: Any) -> None:
     called = call("user", "bem@x.test")
     assert (called.exit_code, called.stdout) == (2, "")
     assert "near it: ben@x.test" in called.stderr
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--csv",)], ids=["table", "json", "csv"])
+def test_json_as_deep_as_may_be_is_shown(call: Any, keep: Any, form: tuple[str, ...]) -> None:
+    """512 levels need no deeper a stack than one does."""
+    deep: Any = []
+    for level in range(511):
+        deep = [deep] if level % 2 else {"a": deep}
+    with keep() as crm:
+        crm.as_service().sync_crm_user(email="amy@x.test", payment_details=deep)
+    called = call("user", "amy@x.test", *form)
+    assert called.exit_code == 0
+    assert called.stdout.count("[") >= 256

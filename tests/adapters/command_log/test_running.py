@@ -191,3 +191,24 @@ def test_readings_run(amy_comes: bytes, write: Any, run_lines: Any) -> None:
     """A run may be under any reading: the seed lets users write their own balance."""
     line = write("amy", "update", table="profiles", set={"credits_remaining": 100})
     assert run_lines(amy_comes, line, run=Run(rules=SEED))[1] == {"n": 2, "result": "ok", "affected": 1}
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"]":', "}")], ids=["lists", "objects"])
+@pytest.mark.parametrize(("levels", "result"), [(512, "ok"), (513, "check_violation"), (100_000, "check_violation")])
+def test_json_is_as_deep_as_the_rules_let_it(
+    amy_comes: bytes, run_lines: Any, levels: int, result: str, opening: str, closing: str
+) -> None:
+    """However deep it is, the line is read, and refused by the rule; a bracket in a text is none."""
+    nested = opening * levels + '"[[["' + closing * levels
+    args = f'{{"user": "amy", "email": "amy@x.test", "resume_url": "a", "parsed_data": {nested}}}'
+    line = f'{{"as": "amy", "cmd": "upload_resume", "args": {args}}}\n'
+    run = Run()
+    assert run_lines(amy_comes, line.encode(), run=run)[1]["result"] == result
+    assert len(run.crm.as_service().resumes()) == int(result == "ok")
+
+
+def test_an_idempotency_key_has_1_to_255_characters(amy_comes: bytes, write: Any, run_lines: Any) -> None:
+    """An empty or a longer one is refused by the rule; the line itself is one."""
+    lines = [write("service", "track_view", email="amy@x.test", key="k" * length) for length in (0, 1, 255, 256)]
+    results = [outcome["result"] for outcome in run_lines(amy_comes, *lines)[1:]]
+    assert results == ["check_violation", "ok", "ok", "check_violation"]
