@@ -45,7 +45,7 @@ def harmless(column: Column) -> str:
 
 
 _HARMLESS: Final = {
-    ColumnType.TEXT: "'\N{REPLACEMENT CHARACTER}@\N{REPLACEMENT CHARACTER}'",  # an address, too: only the other one is told
+    ColumnType.TEXT: "'\N{REPLACEMENT CHARACTER}@invalid'",  # an address, too, so that only the other one is refused
     ColumnType.JSONB: "'{}'",
     ColumnType.INTEGER: "0",
     ColumnType.BIGINT: "0",
