@@ -55,7 +55,7 @@ DEFECTS: Final = (
     defect(
         "undo_in_the_wrong_order",
         "A batch is undone from its beginning, not from its end.",
-        "refused_changes_nothing",
+        "agrees_with_model",
         Slip(memory.MemoryStore.rollback, "reversed(undo)", "undo"),
         drive=rehearsed,
     ),
