@@ -19,8 +19,6 @@ from .reference import simulate_reference
 from .replications import Comparison, Replications, Sweep
 from .runs import Run
 from .scenario import Activity, Arrivals, Churn, Payments, Recordings, Rhythm, Scenario
-from .screening import Screening, screen
-from .sensitivity import Sensitivity, elasticities
 from .statistics import Interval, Survival, mean_interval
 from .streams import Stream
 from .tables import EVENT_KINDS, POPULATIONS, Part
@@ -48,8 +46,6 @@ __all__ = [
     "Rhythm",
     "Run",
     "Scenario",
-    "Screening",
-    "Sensitivity",
     "Stream",
     "Survival",
     "Sweep",
@@ -59,7 +55,6 @@ __all__ = [
     "at_once",
     "by_service",
     "compare",
-    "elasticities",
     "fit",
     "fit_payments",
     "fork",
@@ -68,7 +63,6 @@ __all__ = [
     "parameters_of",
     "replicate",
     "replicate_until",
-    "screen",
     "simulate",
     "simulate_reference",
     "sweep",

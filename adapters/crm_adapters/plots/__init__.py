@@ -9,7 +9,6 @@ from crm_adapters.extras import extra
 with extra("plot", "matplotlib"):
     from .cohorts import plot_retention
     from .comparing import plot_comparison, plot_sweep
-    from .influences import plot_sensitivity
     from .over_time import plot_daily, plot_revenue, plot_survival
 
 __all__ = [
@@ -17,7 +16,6 @@ __all__ = [
     "plot_daily",
     "plot_retention",
     "plot_revenue",
-    "plot_sensitivity",
     "plot_survival",
     "plot_sweep",
 ]

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation
 
 from crm_adapters.plots import (
@@ -21,12 +20,11 @@ from crm_adapters.plots import (
     plot_daily,
     plot_retention,
     plot_revenue,
-    plot_sensitivity,
     plot_survival,
     plot_sweep,
 )
 from crm_adapters.plots.style import figure_of
-from crm_domain.simulation import Arrivals, Scenario, elasticities, screen
+from crm_domain.simulation import Arrivals, Scenario
 from crm_domain.simulation.experiments import simulate, sweep
 from crm_domain.simulation.parameters import with_parameters
 from crm_domain.simulation.replications import Sweep
@@ -261,29 +259,6 @@ def test_no_cohort_is_seen_in_less_than_a_week() -> None:
     short = simulate(Scenario(crm_users=5, regular_users=0, days=6), 1, engine="plain")
     with pytest.raises(ValueError, match="no cohort is seen for a whole week"):
         plot_retention(short)
-
-
-def test_sensitivity_is_a_bar_for_each_parameter() -> None:
-    """The longest at the top; one that may be chance is hatched."""
-    paths = ["policy.price", "activity.recordings_per_day", "activity.views_per_day"]
-    found = elasticities(BASE, paths, engine="plain", replications=3)
-    ax = plot_sensitivity(found)
-    assert [label.get_text() for label in ax.get_yticklabels()] == [effect.parameter for effect in found.effects]
-    bars = [bar for bar in ax.patches if isinstance(bar, Rectangle)]
-    assert [bar.get_width() for bar in bars] == [effect.interval.estimate for effect in found.effects]
-    assert [bar.get_hatch() is None for bar in bars] == [effect.interval.excludes_zero for effect in found.effects]
-    assert ax.get_title("left") == f"{found.effects[0].parameter} moves revenue most"
-    drawn(ax)
-    assert len(plot_sensitivity(found, most=2).get_yticklabels()) == 2
-
-
-def test_screening_is_drawn_in_the_figures_unit() -> None:
-    """And says so if nothing matters."""
-    found = screen(BASE, {"activity.views_per_day": (0, 1)}, "arpu", trajectories=2, engine="plain")
-    ax = plot_sensitivity(found)
-    assert ax.get_xlabel().endswith("over the whole range, $ a user")
-    assert ax.get_title("left") == "No parameter moves revenue per user (ARPU) by more than chance"
-    drawn(ax)
 
 
 def test_pictures_are_drawn_where_they_shall_be(run: Run) -> None:
