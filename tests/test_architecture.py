@@ -37,9 +37,9 @@ RUNNING: Final = {"crm_domain.crm", "crm_domain.outbox", "crm_domain.session"}
 """Where commands, state and threads come together; everything else in the domain is below."""
 RACING: Final = {"crm_domain.testing.racing.races"}
 """Where the testing kit lets threads race over somebody's backend."""
-SPREADING: Final = {"crm_domain.simulation.executors"}
+SPREADING: Final = {"crm_domain.simulation.experiments.executors"}
 """Where simulations are handed to an executor that the caller made; no thread or process is started."""
-COMPILING: Final = {"crm_domain.simulation.compiled": {"numba", "numpy"}}
+COMPILING: Final = {"crm_domain.simulation.kernel.compiled": {"numba", "numpy"}}
 """What the extra ``fast`` brings is needed where the kernel is compiled, and imported when it is."""
 
 

@@ -5,23 +5,23 @@ by seed, user, purpose and number, so that a run is the same on every engine, in
 by however many workers.
 """
 
-from .behaviours import Behaviour, User, applicant, at_once, by_service, leave, wait
-from .estimates import Estimate
-from .executors import ExecutorBroken
-from .experiments import compare, replicate, replicate_until, simulate, sweep
-from .figures import FIGURES, Figure
-from .fitting import Fit, fit, fit_payments
-from .forking import fork
-from .histories import Histories
-from .jobs import Interrupted
+from .draws.streams import Stream
+from .experiments.chunks import Interrupted
+from .experiments.designs import compare, replicate, replicate_until, simulate, sweep
+from .experiments.executors import ExecutorBroken
+from .experiments.forking import fork
+from .fitting.estimates import Estimate
+from .fitting.histories import Histories
+from .fitting.scenario_fit import Fit, fit, fit_payments
 from .parameters import UnknownParameter, parameters_of, with_parameters
-from .reference import simulate_reference
-from .replications import Comparison, Replications, Sweep
-from .runs import Run
+from .reference.behaviours import Behaviour, User, applicant, at_once, by_service, leave, wait
+from .reference.population import simulate_reference
+from .results.intervals import Interval, Survival, mean_interval
+from .results.key_figures import FIGURES, Figure
+from .results.part import EVENT_KINDS, POPULATIONS, Part
+from .results.replications import Comparison, Replications, Sweep
+from .results.run import Run
 from .scenario import Activity, Arrivals, Churn, Payments, Recordings, Rhythm, Scenario
-from .statistics import Interval, Survival, mean_interval
-from .streams import Stream
-from .tables import EVENT_KINDS, POPULATIONS, Part
 
 __all__ = [
     "EVENT_KINDS",

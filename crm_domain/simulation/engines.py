@@ -12,11 +12,11 @@ from typing import Final, TypeAlias
 
 from crm_domain.wording import unknown
 
-from .behaviours import Behaviour, applicant
-from .plain import simulate_plain
-from .reference import simulate_reference
+from .kernel.plain import simulate_plain
+from .reference.behaviours import Behaviour, applicant
+from .reference.population import simulate_reference
+from .results.part import Part
 from .scenario import Scenario
-from .tables import Part
 
 Keep: TypeAlias = frozenset[str]
 """Which tables to keep: ``users``, ``events``."""
@@ -65,7 +65,7 @@ def engine_named(name: str, behaviour: Behaviour | None = None) -> Engine:
     """
     match resolved(name, behaviour):
         case "compiled":
-            from .compiled import simulate_compiled  # noqa: PLC0415  # it needs the extra
+            from .kernel.compiled import simulate_compiled  # noqa: PLC0415  # it needs the extra
 
             return simulate_compiled
         case "plain":

@@ -168,7 +168,7 @@ class Arrivals:
         dates: The moment of each user, e.g. the sync dates of a contact file; those before the
             scenario's start come at its start, those behind its end never.
         balances: The credits that each user brings along, who then gets none from the policy; None
-            for a newcomer. This is how people of a database go on, see `crm_domain.simulation.forking`.
+            for a newcomer. This is how people of a database go on, see `crm_domain.simulation.experiments.forking`.
     """
 
     section: ClassVar[str] = "arrivals"

@@ -16,7 +16,7 @@ from crm_adapters.scenarios import DataError, loads, with_settings
 from crm_adapters.scenarios.lines import lines_of
 from crm_adapters.toml import BadToml, read_toml
 from crm_domain.simulation import Scenario
-from crm_domain.simulation.histories import day_of, moment_of
+from crm_domain.simulation.fitting.histories import day_of, moment_of
 
 ROWS = "".join(f"u{n % 40},2026-01-{n % 28 + 1:02}T0{n % 10}:00:00Z,12.99\n" for n in range(150))
 

@@ -20,9 +20,9 @@ from typing import Any, Final
 import attrs
 
 from crm_domain.simulation import Part, Scenario
-from crm_domain.simulation.compiled import namespace, simulate_compiled
-from crm_domain.simulation.plain import simulate_plain
-from crm_domain.simulation.reference import simulate_reference
+from crm_domain.simulation.kernel.compiled import namespace, simulate_compiled
+from crm_domain.simulation.kernel.plain import simulate_plain
+from crm_domain.simulation.reference.population import simulate_reference
 
 from ..domain.simulation.in_simpy import Town
 from .table import Group, Line, at_least, at_most
@@ -152,7 +152,7 @@ _START: Final = """
 import time
 began = time.perf_counter()
 from crm_domain.simulation import Scenario
-from crm_domain.simulation.compiled import simulate_compiled
+from crm_domain.simulation.kernel.compiled import simulate_compiled
 import numba
 imported = time.perf_counter()
 simulate_compiled(Scenario(), 1)

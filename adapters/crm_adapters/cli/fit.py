@@ -14,19 +14,20 @@ from crm_adapters.scenarios import DataError, dumps, load, save, with_settings
 from crm_adapters.scenarios.csvfiles import time_of
 from crm_adapters.scenarios.sources import Data, read_sources
 from crm_adapters.sqlite.reading import Progress
-from crm_domain.simulation import Scenario, fitting
-from crm_domain.simulation.fitting import Fit
-from crm_domain.simulation.histories import day_of
+from crm_domain.simulation import Scenario
+from crm_domain.simulation.fitting import scenario_fit
+from crm_domain.simulation.fitting.histories import day_of
+from crm_domain.simulation.fitting.scenario_fit import Fit
 from crm_domain.wording import quoted
 
 from .database import FILE
 from .forms import Form, form_options, print_rows
 from .output import table
 from .progress import progress_shown
-from .simulated import printable
+from .simulation_report import printable
 
 _COLUMNS: Final = ("path", "value", "low", "high", "basis")
-_HOW: Final = {"all": fitting.fit, "payments": fitting.fit_payments, "counters": fitting.fit_counters}
+_HOW: Final = {"all": scenario_fit.fit, "payments": scenario_fit.fit_payments, "counters": scenario_fit.fit_counters}
 _PARTS: Final = ("user", "time", "amount")
 
 

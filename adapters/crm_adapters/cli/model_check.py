@@ -42,7 +42,7 @@ def check_model(scenario: Scenario, seed: int, engine: str, *, whole: bool = Fal
         engine: The engine to hold against the model.
         whole: Whether to run all users; otherwise as many as make about `EVENTS_ABOUT` events.
     """
-    from crm_domain.simulation.reference import simulate_reference  # noqa: PLC0415
+    from crm_domain.simulation.reference.population import simulate_reference  # noqa: PLC0415
 
     users = range(scenario.users) if whole else _some(scenario)
     part, crm = simulate_reference(scenario, seed, users, _KEPT)

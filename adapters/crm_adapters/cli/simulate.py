@@ -31,7 +31,7 @@ from .forms import Form, form_options, print_rows
 from .model_check import Check, check_model
 from .pictures import Picture, draw
 from .progress import progress_shown
-from .simulated import COLUMNS, COMPARISON_COLUMNS, figures_of, printable, shown_comparison, shown_figures
+from .simulation_report import COLUMNS, COMPARISON_COLUMNS, figures_of, printable, shown_comparison, shown_figures
 
 _REPLICATIONS: Final = 5
 _REPLICATIONS_MAX, _WORKERS_MAX, _VARIANTS_MAX = 100_000, 1_000, 1_000

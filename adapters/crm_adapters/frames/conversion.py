@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crm_domain.simulation.tables import EVENT_KINDS, POPULATIONS, Column
+from crm_domain.simulation.results.part import EVENT_KINDS, POPULATIONS, Column
 
 if TYPE_CHECKING:
     import pandas as pd

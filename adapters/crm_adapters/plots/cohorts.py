@@ -5,8 +5,8 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from crm_domain.simulation.counts import Cohorts
-from crm_domain.simulation.runs import Run
+from crm_domain.simulation.results.counts import Cohorts
+from crm_domain.simulation.results.run import Run
 
 from .style import LOOKS, QUIET, axes, entitle, figure_of, styled
 

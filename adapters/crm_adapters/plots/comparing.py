@@ -10,9 +10,9 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from crm_domain.simulation.figures import Figure, figure_named
-from crm_domain.simulation.replications import Comparison, Sweep
-from crm_domain.simulation.statistics import Interval
+from crm_domain.simulation.results.intervals import Interval
+from crm_domain.simulation.results.key_figures import Figure, figure_named
+from crm_domain.simulation.results.replications import Comparison, Sweep
 
 from .style import INK, LOOKS, QUIET, Look, axes, entitle, in_a_sentence, label_ends, looks, styled
 
@@ -27,7 +27,7 @@ def plot_comparison(comparison: Comparison, figures: Sequence[str] = SHOWN) -> S
 
     Args:
         comparison: What was compared.
-        figures: Which key figures, see `crm_domain.simulation.figures.FIGURES`.
+        figures: Which key figures, see `crm_domain.simulation.results.key_figures.FIGURES`.
 
     Returns:
         The axes of the panels, all in one new figure.

@@ -8,9 +8,9 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from crm_domain.simulation.replications import Replications, Series
-from crm_domain.simulation.runs import Run
-from crm_domain.simulation.statistics import Survival
+from crm_domain.simulation.results.intervals import Survival
+from crm_domain.simulation.results.replications import Replications, Series
+from crm_domain.simulation.results.run import Run
 
 from .style import QUIET, Look, axes, entitle, label_ends, looks, styled
 
@@ -142,7 +142,7 @@ def plot_daily(
 
     Args:
         replications: Of one scenario, or of several by their names.
-        name: Which series, see `crm_domain.simulation.tables.DAILY`.
+        name: Which series, see `crm_domain.simulation.results.part.DAILY`.
         population: ``crm``, ``regular``, or None for all users.
         cumulative: Whether each day has the sum of all days up to it.
         ax: Where to draw.

@@ -14,7 +14,7 @@ from crm_domain import Crm, Rules
 from crm_domain import events as e
 from crm_domain.ports import JournalEntry
 from crm_domain.rows import CRM_RECORDINGS, RECORDINGS
-from crm_domain.simulation.histories import Histories, History, day_of
+from crm_domain.simulation.fitting.histories import Histories, History, day_of
 
 from .errors import DataError
 

@@ -15,7 +15,7 @@ from attrs import define, field
 
 from crm_domain.rules import CreditPolicy
 from crm_domain.schema import COUNT_MAX
-from crm_domain.simulation.histories import Histories, History, day_of
+from crm_domain.simulation.fitting.histories import Histories, History, day_of
 from crm_domain.wording import quoted
 
 from .csvfiles import Table, read_csv, time_of

@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from crm_domain.simulation.histories import Histories, History, day_of
+from crm_domain.simulation.fitting.histories import Histories, History, day_of
 from crm_domain.wording import cut, quoted
 
 from .csvfiles import TIME_COLUMNS, Table, read_csv, text_of, time_of

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from crm_adapters.sqlite.reading import Progress, in_silence
 from crm_domain import CreditPolicy, Rules
-from crm_domain.simulation.histories import Histories
+from crm_domain.simulation.fitting.histories import Histories
 
 from .csvfiles import is_database, read_csv, text_of
 from .errors import DataError

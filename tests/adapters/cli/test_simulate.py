@@ -18,7 +18,7 @@ from typing import Any
 import attrs
 import pytest
 
-from crm_adapters.cli import model_check, simulated
+from crm_adapters.cli import model_check, simulation_report
 from crm_adapters.cli import simulate as command
 from crm_adapters.scenarios import loads
 from crm_adapters.sqlite.verification import Verification
@@ -141,9 +141,9 @@ def test_who_would_wait_long_is_told_how_not_to(call: Any, terminal: None, monke
 def test_where_signs_are_missing_the_table_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines become dashes, bars are left out."""
     text = "Revenue  ─ – ±…\n▁▂▃\nend"  # noqa: RUF001
-    assert simulated.printable(text) == text
+    assert simulation_report.printable(text) == text
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
-    assert simulated.printable(text) == "Revenue  - - +~\nend"
+    assert simulation_report.printable(text) == "Revenue  - - +~\nend"
 
 
 # --- for programs -----------------------------------------------------------------------------

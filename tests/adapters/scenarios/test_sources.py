@@ -18,7 +18,7 @@ from crm_adapters.scenarios import of_databases as databases
 from crm_adapters.scenarios.sources import read_sources
 from crm_adapters.sqlite import SqliteStore
 from crm_domain import HARDENED, CreditPolicy, Crm, ManualClock
-from crm_domain.simulation.histories import History, day_of
+from crm_domain.simulation.fitting.histories import History, day_of
 
 POLICY = CreditPolicy()
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ from distributed import Client, LocalCluster
 
 from crm_domain.simulation import Scenario
 from crm_domain.simulation.engines import CHUNKS
-from crm_domain.simulation.experiments import compare, simulate
+from crm_domain.simulation.experiments.designs import compare, simulate
 
 SMALL = Scenario(crm_users=150, regular_users=50, days=10)
 """Ten chunks of the plain engine, as `_small_chunks` cuts them."""

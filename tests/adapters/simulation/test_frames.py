@@ -13,8 +13,8 @@ import pytest
 
 from crm_adapters.frames import to_pandas, to_polars
 from crm_domain.simulation import EVENT_KINDS, Scenario
-from crm_domain.simulation.experiments import simulate
-from crm_domain.simulation.runs import Run
+from crm_domain.simulation.experiments.designs import simulate
+from crm_domain.simulation.results.run import Run
 
 
 @pytest.fixture(scope="module", params=["array", "numpy"])

@@ -25,10 +25,10 @@ from crm_adapters.plots import (
 )
 from crm_adapters.plots.style import figure_of
 from crm_domain.simulation import Arrivals, Scenario
-from crm_domain.simulation.experiments import simulate, sweep
+from crm_domain.simulation.experiments.designs import simulate, sweep
 from crm_domain.simulation.parameters import with_parameters
-from crm_domain.simulation.replications import Sweep
-from crm_domain.simulation.runs import Run
+from crm_domain.simulation.results.replications import Sweep
+from crm_domain.simulation.results.run import Run
 
 BASE = Scenario(crm_users=60, regular_users=20, days=50)
 

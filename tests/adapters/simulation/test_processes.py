@@ -16,8 +16,8 @@ from crm_adapters.processes import Processes
 from crm_adapters.processes.pool import leave_interrupts
 from crm_domain.simulation import Scenario
 from crm_domain.simulation.engines import CHUNKS
-from crm_domain.simulation.executors import ExecutorBroken, spread
-from crm_domain.simulation.experiments import replicate, simulate
+from crm_domain.simulation.experiments.designs import replicate, simulate
+from crm_domain.simulation.experiments.executors import ExecutorBroken, spread
 
 SMALL = Scenario(crm_users=50, regular_users=10, days=10)
 """Three chunks of the plain engine, as `_small_chunks` cuts them."""

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from crm_domain.simulation.tables import DAILY, HISTOGRAMS, POPULATIONS, TOTALS, Part, histogram_length
+from crm_domain.simulation.results.part import DAILY, HISTOGRAMS, POPULATIONS, TOTALS, Part, histogram_length
 
 Handmade: TypeAlias = Callable[..., Part]
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import simpy
 
 from crm_domain.simulation import Scenario
-from crm_domain.simulation.rhythm import DAY_US, calendar, first_hours_of, hours_of, operational, since_monday_us
+from crm_domain.simulation.draws.rhythm import DAY_US, calendar, first_hours_of, hours_of, operational, since_monday_us
 
 Process: TypeAlias = Generator[simpy.Event, Any, None]
 

@@ -18,10 +18,10 @@ from hypothesis import Phase, example, given, settings
 from crm_domain import SEED, Rules
 from crm_domain.laws import check_all
 from crm_domain.simulation import Activity, Arrivals, Payments, Recordings, Scenario
-from crm_domain.simulation.compiled import namespace, simulate_compiled
-from crm_domain.simulation.plain import simulate_plain
-from crm_domain.simulation.reference import simulate_reference
-from crm_domain.simulation.tables import EVENT_KINDS, Part
+from crm_domain.simulation.kernel.compiled import namespace, simulate_compiled
+from crm_domain.simulation.kernel.plain import simulate_plain
+from crm_domain.simulation.reference.population import simulate_reference
+from crm_domain.simulation.results.part import EVENT_KINDS, Part
 
 from .populations import scenarios, seeds
 
@@ -204,8 +204,8 @@ def test_the_plain_engine_needs_no_extra() -> None:
 import sys
 sys.modules["numba"] = sys.modules["numpy"] = None
 from crm_domain.simulation import Scenario
-from crm_domain.simulation.plain import simulate_plain
-from crm_domain.simulation.compiled import namespace, simulate_compiled
+from crm_domain.simulation.kernel.plain import simulate_plain
+from crm_domain.simulation.kernel.compiled import namespace, simulate_compiled
 print(simulate_plain(Scenario(crm_users=5, regular_users=0), 1).totals["crm_arrived"])
 try:
     simulate_compiled(Scenario(), 1)
@@ -231,7 +231,7 @@ def test_what_was_compiled_is_kept() -> None:
     """Another process takes it from numba's cache instead of compiling again."""
     code = """
 from crm_domain.simulation import Scenario
-from crm_domain.simulation.compiled import machine, simulate_compiled
+from crm_domain.simulation.kernel.compiled import machine, simulate_compiled
 simulate_compiled(Scenario(crm_users=5, regular_users=0), 1)
 print(sum(machine().run.stats.cache_hits.values()))
 """

@@ -18,12 +18,12 @@ import pytest
 
 from crm_domain import HARDENED, CreditPolicy
 from crm_domain.simulation import Activity, Arrivals, Churn, Payments, Recordings, Rhythm, Scenario
-from crm_domain.simulation.compiled import simulate_compiled
-from crm_domain.simulation.rhythm import DAY_US, HOUR_US
-from crm_domain.simulation.tables import JOB_REQUEST, PAYMENT, RECORDING
+from crm_domain.simulation.draws.rhythm import DAY_US, HOUR_US
+from crm_domain.simulation.kernel.compiled import simulate_compiled
+from crm_domain.simulation.results.part import JOB_REQUEST, PAYMENT, RECORDING
 
+from .draws.test_streams import chi_square, chi_square_limit, kolmogorov_distance
 from .in_simpy import Town
-from .test_streams import chi_square, chi_square_limit, kolmogorov_distance
 
 ALPHA = 0.001
 COMPARISONS = 40
