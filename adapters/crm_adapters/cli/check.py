@@ -20,7 +20,7 @@ from .database import FILE
 from .endings import EXIT_BROKEN
 from .options import rules_option
 from .output import print_json, table
-from .targets import BadTarget, ended_by_signals, shown, target_opened, told
+from .targets import BadTarget, ended_by_signals, held_to, shown, target_opened, told
 
 if TYPE_CHECKING:
     from crm_domain.testing import Finding, Report
@@ -55,6 +55,14 @@ def _seconds(_: click.Context, __: click.Parameter, text: str) -> float:
     help="When to begin no further random walk, like 90s, 2m or 1h; the matrix before them is asked in full.",
 )
 @click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="SETTING",
+    help="A part of the credit policy, like policy.price=9.99, policy.credits_per_payment=10, policy.initial_credits=0, "
+    "policy.regular_initial_credits=3 or policy.refund_failed_recordings=true. May be given several times.",
+)
+@click.option(
     "--walks", type=click.IntRange(1, 2**63 - 1), metavar="N", help="Stop after N random walks, if not before."
 )
 @click.option(
@@ -86,6 +94,7 @@ def check(
     target: str,
     *,
     rules: Rules,
+    settings: tuple[str, ...],
     seconds: float,
     walks: int | None,
     seed: int,
@@ -122,6 +131,7 @@ def check(
       crm-domain check crm.db --rules seed --budget 5m
       crm-domain check myservice.testing:backend --walks 500 --json
       crm-domain check postgresql://localhost/empty --config ops.toml --budget 5m
+      crm-domain check myservice.testing:backend --set policy.price=9.99
 
     \b
     Exit codes: 0 every law that could be tested held, 1 a law is broken, 2 TARGET could not be
@@ -139,8 +149,17 @@ def check(
     ):
         try:
             report = conformance(
-                backend, rules, walks=walks, seconds=seconds, seed=seed, with_matrix=with_matrix, progress=progress
+                backend,
+                held_to(backend, rules, settings),
+                walks=walks,
+                seconds=seconds,
+                seed=seed,
+                with_matrix=with_matrix,
+                tolerate=getattr(backend, "tolerated", ()),
+                progress=progress,
             )
+        except click.ClickException:
+            raise
         except Exception as error:  # noqa: BLE001 - what the kit does not take for an outcome: a reset that fails
             raise BadTarget(f"{name}: it broke down: {told(error)}") from None
     if as_json:
@@ -179,6 +198,8 @@ def _shown(target: str, report: Report, *, in_python: bool) -> str:
 
 
 def _summary(target: str, report: Report) -> str:
+    from crm_domain.testing import TOLERANCES  # noqa: PLC0415 - it needs hypothesis, as no other command does
+
     broken = (
         f"{_number(len(report.broken), 'law')} broken, in {_number(len(report.findings), 'way')}."
         if report.findings
@@ -193,6 +214,8 @@ def _summary(target: str, report: Report) -> str:
         lines.append(f"It does as the rules would without: {', '.join(report.lacking)}")
     if report.unseen:
         lines.append(f"Not shown, and so not compared: {', '.join(report.unseen)}")
+    for name, times in report.tolerated.items():
+        lines.append(f"Tolerated, met {_number(times, 'time')}: {name}. {TOLERANCES[name]}")
     if report.untaken:
         lines.append(f"Not taken, and so not asked for: {', '.join(report.untaken)}")
     return "\n".join(textwrap.fill(line, 110) for line in lines)
@@ -252,6 +275,7 @@ def _plain(target: str, report: Report) -> dict[str, Any]:
         "unseen": list(report.unseen),
         "untaken": list(report.untaken),
         "lacking": list(report.lacking),
+        "tolerated": dict(report.tolerated),
         "laws": [
             {
                 "number": verdict.law.number,

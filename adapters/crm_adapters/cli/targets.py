@@ -7,14 +7,16 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 import click
 
-from crm_domain import Backend
+from crm_domain import Backend, Rules
+from crm_domain.rules import CreditPolicy
 
 from .errors import A_DATABASE, is_there, may_hold_password
 
@@ -76,6 +78,37 @@ def target_opened(target: str, *, config: Path | None = None, i_know: bool = Fal
         except Exception as error:  # noqa: BLE001 - it is somebody else's code
             raise BadTarget(f"{target}: its reset() failed: {told(error)}") from None
         yield backend
+
+
+def held_to(backend: Backend, rules: Rules, settings: Sequence[str]) -> Rules:
+    """Return the rules with the credit policy that a backend is held to: its own word, and single settings.
+
+    Raises:
+        BadTarget: There is no such setting, or it cannot have this value.
+    """
+    policy = rules.credit_policy
+    if callable(own := getattr(backend, "credit_policy", None)):
+        policy = own(policy)
+    for setting in settings:
+        policy = _with_setting(policy, setting)
+    return attrs.evolve(rules, credit_policy=policy)
+
+
+def _with_setting(policy: CreditPolicy, setting: str) -> CreditPolicy:
+    path, _, text = setting.partition("=")
+    name = path.removeprefix("policy.").strip()
+    usual = attrs.asdict(CreditPolicy())
+    if name not in usual:
+        known = ", ".join(f"policy.{name}" for name in usual)
+        raise BadTarget(f"--set {setting}: there is no {path!r}; there are {known}.")
+    read = {"true": True, "false": False}.get if isinstance(usual[name], bool) else type(usual[name])
+    try:
+        value: Any = read(text.strip())
+        return attrs.evolve(policy, **{name: value})
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise BadTarget(
+            f"--set {setting}: {error if str(error).startswith(name) else f'{text!r} is no value of it'}."
+        ) from None
 
 
 def _like(target: str) -> str:

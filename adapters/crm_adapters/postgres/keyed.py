@@ -39,7 +39,9 @@ class KeyedPostgresBackend(PostgresBackend):
         fault = text_fault(key)
         if fault is not None:
             raise ValueError(f"key: it {fault}")
-        statement = statement_of(command, self.catalog)
+        statement = statement_of(command, self.catalog, principal)
+        if len(statement.parts) > 1 or statement.made:
+            raise NotImplementedError("an idempotency key is kept in one transaction, by the ids that are given")
         claim = self._call("use_idempotency_key", key=key, fingerprint=fingerprint(command))
         return _retried(lambda: self._once(principal, statement, claim, key))
 

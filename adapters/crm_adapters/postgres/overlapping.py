@@ -21,7 +21,7 @@ from crm_domain.errors import Refused
 from crm_domain.ids import Principal
 from crm_domain.testing import InTurn
 
-from .sessions import COMMIT, OPEN, Result, Session
+from .sessions import OPEN, Result, Session
 from .statements import Statement
 
 _SHORTLY_SECONDS: Final = 0.001
@@ -33,8 +33,11 @@ _WAITS_FOR: Final = "select pg_catalog.pg_blocking_pids(%s) as pids"
 class Sending(Protocol):
     """What a backend can do for commands that overlap."""
 
-    def run(self, session: Session, principal: Principal, statements: Sequence[str], *, end: str = COMMIT) -> Result:
-        """Send one transaction."""
+    def begun(self, session: Session, principal: Principal, statement: Statement, *, end: str) -> Result:
+        """Send the first of a request's statements."""
+
+    def finished(self, principal: Principal, statement: Statement, result: Result) -> Any:
+        """Send the rest, and return the answer."""
 
     def commit(self, session: Session) -> None:
         """Commit what is open in a session."""
@@ -103,7 +106,7 @@ class _Begun:
 
     @future.default
     def _begin(self) -> Future[Result]:
-        return self.threads.submit(self.backend.run, self.session, self.principal, [self.statement.sql], end=OPEN)
+        return self.threads.submit(self.backend.begun, self.session, self.principal, self.statement, end=OPEN)
 
     @property
     def failed(self) -> bool:
@@ -133,6 +136,6 @@ class _Begun:
         try:
             result = self.future.result()
             self.backend.commit(self.session)
-            self.outcome = self.statement.answer(result.rows, result.touched)
+            self.outcome = self.backend.finished(self.principal, self.statement, result)
         except (Refused, psycopg.Error) as error:
             self.outcome = error

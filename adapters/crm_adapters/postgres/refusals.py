@@ -24,6 +24,7 @@ _ALIKE: Final = {
     "23001": "23503",  # restrict_violation
     "23P01": "23505",  # exclusion_violation
     "22004": "23502",  # null_value_not_allowed
+    "428C9": "permission_denied",  # generated_always: nobody writes such a column
     **dict.fromkeys(("22001", "22003", "22007", "22008", "22021", "22023", "22P02", "22P05"), "23514"),
 }
 """What is said of a value by its type, before any check of its column is asked."""
@@ -44,7 +45,7 @@ def refusal_of(error: psycopg.Error, rules: Sequence[RefusalRule]) -> Refused | 
     if state == "42501" and diagnostic.source_function in _BY_PLACE:
         return refusal(_BY_PLACE[diagnostic.source_function], message)
     code = _ALIKE.get(state, state)
-    return refusal(code, message) if code in _STATES else None
+    return refusal(code, message) if code in _STATES | REFUSALS.keys() else None
 
 
 def _fits(rule: RefusalRule, diagnostic: Diagnostic, state: str, message: str) -> bool:

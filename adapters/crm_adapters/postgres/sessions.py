@@ -14,10 +14,12 @@ from psycopg.rows import dict_row
 from psycopg.types.string import TextLoader
 
 from crm_domain.ids import Principal
+from crm_domain.rows import AUTH_USERS
+from crm_domain.testing.comparing.own_ids import OwnIds
 
 from .errors import ServerLost
 from .literals import literal, name
-from .operations import Roles
+from .operations import ASKER, Roles, filled
 
 SETTINGS: Final = (
     "set timezone = 'UTC'",
@@ -52,6 +54,8 @@ class Session:
     Args:
         conninfo: Where to connect to.
         roles: What ``set role`` is given.
+        begin: What else is sent at the beginning of each transaction, with the id of the user who asks in braces.
+        ids: The ids that the database chose, in place of the kit's.
 
     Attributes:
         answered_at: When the server's last answer came, in nanoseconds of a clock that never jumps.
@@ -62,8 +66,8 @@ class Session:
 
     answered_at: int = 0
 
-    def __init__(self, conninfo: str, roles: Roles) -> None:
-        self._roles = roles
+    def __init__(self, conninfo: str, roles: Roles, begin: str = "", ids: OwnIds | None = None) -> None:
+        self._roles, self._begin, self._ids = roles, begin, ids or OwnIds()
         self.connection = psycopg.connect(conninfo, autocommit=True, row_factory=dict_row, connect_timeout=10)
         self.connection.adapters.register_loader("uuid", TextLoader)
         self.connection.execute("; ".join(SETTINGS))
@@ -75,12 +79,17 @@ class Session:
         """The server's process for this connection."""
         return self.connection.info.backend_pid
 
-    def transaction(self, principal: Principal, statements: Sequence[str], end: str = COMMIT) -> list[str]:
-        """Return what is sent for statements of *principal*, as it would be typed."""
-        claims = {"sub": principal.user_id} if principal.user_id else {}
-        role = self._roles.of(principal.role)
-        who = json.dumps({**claims, "role": role})
-        begun = ["begin", f"set local role {name(role)}", f"set local request.jwt.claims = {literal(who)}"]
+    def transaction(
+        self, principal: Principal, statements: Sequence[str], end: str = COMMIT, *, role: str = ""
+    ) -> list[str]:
+        """Return what is sent for statements of *principal*, in their role or another, as it would be typed."""
+        asker = self._ids.theirs(AUTH_USERS.name, principal.user_id)
+        role = role or self._roles.of(principal.role)
+        who = json.dumps({**({"sub": str(asker)} if asker else {}), "role": role})
+        begun = ["begin", *([f"set local role {name(role)}"] if role else [])]
+        begun.append(f"set local request.jwt.claims = {literal(who)}")
+        if self._begin:
+            begun.append(filled(self._begin, {ASKER: literal(asker)}))
         return [*begun, *statements, *filter(None, [end])]
 
     def send(self, sent: Sequence[str], *, last: int) -> Result:

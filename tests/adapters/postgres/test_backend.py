@@ -375,7 +375,7 @@ def test_columns_and_tables_that_are_not_there(make_database: MakeDatabase) -> N
     with opened(dsn) as backend:
         with pytest.raises(NotImplementedError, match="has no table resumes"):
             backend.select(SERVICE, "resumes", {})
-        with pytest.raises(NotImplementedError, match=r"public.job_requests has no column cover_letter"):
+        with pytest.raises(NotImplementedError, match="there is no cover_letter"):
             backend.execute(SERVICE, c.Update(table="job_requests", set={"cover_letter": "a"}))
 
 

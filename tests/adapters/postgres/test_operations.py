@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from crm_adapters.postgres.errors import BadOperations
-from crm_adapters.postgres.operations import OPERATIONS, Operation, filled, placeholders, read_operations
-from crm_domain import Role
+from crm_adapters.postgres.operations import (
+    OPERATIONS,
+    Operation,
+    OtherPolicy,
+    Step,
+    filled,
+    placeholders,
+    read_operations,
+)
+from crm_domain import CreditPolicy, Role
 
 
 def test_the_default_names_every_operation() -> None:
@@ -59,13 +68,40 @@ def test_a_file_takes_the_place_of_what_it_names(tmp_path: Path) -> None:
             "[operations.sell]\nfunction = 'sell'",
             "operations: there is no operation 'sell'; there are register_user",
         ),
-        ("[operations.track_view]", "operations.track_view: give either function or sql"),
+        ("[operations.track_view]", "operations.track_view: give one of function, sql and steps"),
         (
             "[operations.track_view]\nfunction = 'f'\narguments = { seconds = 'p' }",
             "operations.track_view: there is no argument 'seconds'; there are email",
         ),
         ("[operations.track_view]\nsql = 'select {mail}'", "there is no argument 'mail'"),
         ("[operations.use_idempotency_key]\nsql = 'select {fingerprint}, {when}'", "there is no argument 'when'"),
+        (
+            "[operations.track_view]\nsql = 'x'\notherwise = 'no'",
+            "operations.track_view: 'no' is no kind of refusal; there are permission_denied",
+        ),
+        (
+            "[[operations.create_recording.steps]]\nsql = 'select {mail}'",
+            "operations.create_recording: there is no argument 'mail'; there are id, email, user_id",
+        ),
+        (
+            "[[operations.create_recording.steps]]\nsql = 'x'\nby = 'root'",
+            "@ ops.toml.operations['create_recording'].steps[0].by",
+        ),
+        ("[reads]\ncustomers = 'c'", "there is no table 'customers'"),
+        ("[ids]\nchosen_by_database = ['customers']", "there is no table 'customers'"),
+        ("[tolerate]\nall = true", "tolerate: there is no 'all'; there are silent_refusal"),
+        ("[tolerate]\nsilent_refusal = 1", "expected bool @ ops.toml.tolerate['silent_refusal']"),
+        ("[policy]\ncost = 0", "policy.cost: a recording costs at least 1, not 0"),
+        (
+            "[policy]\ncost = 5\ninitial_credits = 4",
+            "policy.initial_credits: 4 is no multiple of what a recording costs, 5",
+        ),
+        ("[policy]\nprice = 'much'", "policy.price: 'much' is no amount"),
+        ("[policy]\nprice = '-1'", "policy.price: expected a positive amount with at most two decimals, got -1"),
+        (
+            "[policy]\ninitial_credits = -1",
+            "policy.initial_credits: expected a whole number from 0 to 2147483647, got -1",
+        ),
         ("[tables]\ncustomers = 'c'", "there is no table 'customers'; there are auth.users, profiles"),
         ("[columns.profiles]\nname = 'n'", "columns.profiles: there is no column 'name'; there are user_id"),
         (
@@ -100,3 +136,20 @@ def test_placeholders() -> None:
     text = "select {email}, '{}'::jsonb, {email}"
     assert placeholders(text) == ["email", "email"]
     assert filled(text, {"email": "'a'"}) == "select 'a', '{}'::jsonb, 'a'"
+
+
+def test_a_policy_of_its_own() -> None:
+    """What is not said is as usual; with a cost, the model counts in recordings."""
+    usual = CreditPolicy()
+    assert OtherPolicy().policy() == usual
+    own = OtherPolicy(cost=5, credits_per_payment=50, regular_initial_credits=20, price="19.00")
+    assert own.policy(CreditPolicy(initial_credits=7)) == CreditPolicy(
+        initial_credits=7, credits_per_payment=10, regular_initial_credits=4, price=Decimal("19.00")
+    )
+
+
+def test_what_an_operation_takes() -> None:
+    """The arguments of a function, or what stands in braces; who asks is always known."""
+    assert Operation(function="f", arguments={"email": "p"}).taken == {"email"}
+    assert Operation(sql="select {email}, {asker}").taken == {"email"}
+    assert Operation(steps=(Step(sql="{id}"), Step(sql="{user_id}"))).taken == {"id", "user_id"}
