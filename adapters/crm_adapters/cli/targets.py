@@ -101,9 +101,12 @@ def _with_setting(policy: CreditPolicy, setting: str) -> CreditPolicy:
     if name not in usual:
         known = ", ".join(f"policy.{name}" for name in usual)
         raise BadTarget(f"--set {setting}: there is no {path!r}; there are {known}.")
-    read = {"true": True, "false": False}.get if isinstance(usual[name], bool) else type(usual[name])
+    text = text.strip()
     try:
-        value: Any = read(text.strip())
+        if isinstance(usual[name], bool):
+            value: Any = {"true": True, "false": False}.get(text, text)
+        else:
+            value = type(usual[name])(text)
         return attrs.evolve(policy, **{name: value})
     except (ValueError, TypeError, ArithmeticError) as error:
         raise BadTarget(

@@ -105,7 +105,7 @@ def _requests(backend: Asked, who: Principal) -> Iterator[str]:
     """Yield what the document's front end or its service would send; each stands for itself."""
     for group in _OF_THE_SERVICE if who.is_service else _OF_USERS:
         with suppress(NotImplementedError):  # the database lacks it
-            yield "; ".join(statement_of(request, backend.catalog).sql for request in group)
+            yield "; ".join(statement_of(request, backend.catalog, who).sql for request in group)
 
 
 def _own(person: Person) -> dict[str, Any]:

@@ -313,7 +313,7 @@ def _without_a_user(backend: Tried) -> str:
         texts.append(f"{who} stores a recording of {AMY.label}'s")
     for request in _OF_THE_SERVICE:
         with suppress(NotImplementedError):
-            if _could(backend, AMY.principal, [unnamed, statement_of(request, backend.catalog).sql]):
+            if _could(backend, AMY.principal, [unnamed, statement_of(request, backend.catalog, AMY.principal).sql]):
                 texts.append(f"{who} may ask for {type(request).__name__}")
     with suppress(NotImplementedError):
         texts += _answers_read(backend, unnamed, who)

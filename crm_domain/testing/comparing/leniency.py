@@ -60,8 +60,6 @@ def may_be_asked(line: LogLine) -> bool:
         return False
     if in_force("updated_at_by_trigger") and _says_when(line.request):
         return False
-    if in_force("owner_columns_named") and _names_owner(line.request) and len(line.request.set) > 1:  # type: ignore[union-attr]
-        return False  # one column says whether it may be named; with others, what is refused and why would differ
     is_deletion = isinstance(line.request, c.Delete) and line.principal == SERVICE
     return not (is_deletion and in_force("service_deletes"))
 

@@ -461,3 +461,57 @@ def test_a_file_cannot_be_opened_without_the_kit(db: Any) -> None:
     ):
         pass
     assert told.value.exit_code == 2
+
+
+# --- what a backend is held to --------------------------------------------------------------------
+
+TOLERANT = """
+import attrs
+from decimal import Decimal
+from crm_domain import Crm, HARDENED
+from crm_domain.testing import CrmBackend
+
+def priced(usual):
+    return attrs.evolve(usual, price=Decimal("9.99"))
+
+class Tolerant(CrmBackend):
+    tolerated = ("other_refusal",)
+
+    def credit_policy(self, usual):
+        return priced(usual)
+
+def held():
+    rules = attrs.evolve(HARDENED, credit_policy=priced(HARDENED.credit_policy))
+    return Tolerant(lambda: Crm(rules=rules))
+"""
+
+
+def test_a_backend_says_what_it_is_held_to(call: Any, module: Write) -> None:
+    """Its credit policy, which single settings change, and what it may do otherwise; the report says what was tolerated."""
+    module(TOLERANT)
+    held = call("check", "somebodys:held", "--walks", "2", "--no-matrix")
+    assert held.exit_code == 0, held.stdout
+    assert "Tolerated, met 0 times: other_refusal. A request is refused as it should be" in held.stdout
+    (plain,) = call("check", "somebodys:held", "--walks", "2", "--no-matrix", "--json").objects
+    assert plain["tolerated"] == {"other_refusal": 0}
+    other = call("check", "somebodys:held", "--walks", "2", "--no-matrix", "--set", "policy.price=8.99")
+    assert other.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("policy.cost=2", "there is no 'policy.cost'; there are policy.initial_credits, policy."),
+        ("policy.price=much", "'much' is no value of it."),
+        ("policy.price=-1", "price: expected a positive amount with at most two decimals, got -1."),
+        ("initial_credits=-1", "initial_credits: expected a whole number from 0"),
+        ("refund_failed_recordings=yes", "refund_failed_recordings: expected true or false, got 'yes'."),
+    ],
+)
+def test_a_setting_that_cannot_be(call: Any, module: Write, setting: str, message: str) -> None:
+    """It is one line that names the setting."""
+    module(TOLERANT)
+    refused = call("check", "somebodys:held", "--walks", "1", "--set", setting)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert f"--set {setting}: " in refused.stderr
+    assert message in refused.stderr

@@ -81,7 +81,7 @@ def test_a_file_takes_the_place_of_what_it_names(tmp_path: Path) -> None:
         ),
         (
             "[[operations.create_recording.steps]]\nsql = 'select {mail}'",
-            "operations.create_recording: there is no argument 'mail'; there are id, email, user_id",
+            "operations.create_recording: there is no argument 'mail'; did you mean email?",
         ),
         (
             "[[operations.create_recording.steps]]\nsql = 'x'\nby = 'root'",

@@ -193,6 +193,5 @@ FAULTS: Final = (
         ),
     ),
     Fault("analyses", "others_read", _READS, "create policy support on public.profiles for select using (true)"),
-    Fault("analyses", "another_pays", _OTHERS, "alter policy own on public.analyses with check (true)"),
 )  # fmt: skip
 """All of them."""

@@ -7,13 +7,13 @@ grant usage on schema app to authenticated, service_role;
 -- Who asks ---------------------------------------------------------------------------------------
 
 create function app.asks_as_service() returns boolean
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'role', '') = 'service_role'
 $$;
 
 create function app.require_service() returns void
-language plpgsql set search_path = ''
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not app.asks_as_service() then
@@ -142,7 +142,7 @@ create table app.welcomed (
 -- What stays as it is ----------------------------------------------------------------------------
 
 create function app.freeze() returns trigger
-language plpgsql set search_path = ''
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   was jsonb := to_jsonb(old);
@@ -162,7 +162,7 @@ end
 $$;
 
 create function app.touch() returns trigger
-language plpgsql set search_path = ''
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
   new.updated_at := now();
@@ -171,7 +171,7 @@ end
 $$;
 
 create function app.keep_video() returns trigger
-language plpgsql set search_path = ''
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'INSERT' then
@@ -209,7 +209,7 @@ create trigger video before insert or update on public.recordings for each row e
 -- Who belongs to whom ----------------------------------------------------------------------------
 
 create function app.check_owner() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not exists (
@@ -225,7 +225,7 @@ create trigger a_owner after insert or update on public.crm_recordings for each 
 create trigger a_owner after insert or update on public.crm_resumes for each row execute function app.check_owner();
 
 create function app.check_crm_job() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   if new.job_request_id is not null and not exists (
@@ -239,7 +239,7 @@ $$;
 create trigger b_job after insert or update on public.crm_recordings for each row execute function app.check_crm_job();
 
 create function app.check_job() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   if new.job_request_id is not null and not exists (
@@ -253,7 +253,7 @@ $$;
 create trigger b_job after insert or update on public.recordings for each row execute function app.check_job();
 
 create function app.check_population() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   if exists (select from public.digital_resume_by_crm c where c.user_id = new.user_id) then
@@ -269,7 +269,7 @@ create trigger a_population after insert on public.resumes for each row execute 
 -- Credits and counters ---------------------------------------------------------------------------
 
 create function app.take_credit() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   update public.profiles set credits_remaining = credits_remaining - 1
@@ -284,7 +284,7 @@ create trigger c_credit after insert on public.crm_recordings for each row execu
 create trigger c_credit after insert on public.recordings for each row execute function app.take_credit();
 
 create function app.mirror() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   update public.digital_resume_by_crm set credits_remaining = new.credits_remaining where user_id = new.user_id;
@@ -294,7 +294,7 @@ $$;
 create trigger mirrored after update of credits_remaining on public.profiles for each row execute function app.mirror();
 
 create function app.only_mirror() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   if new.credits_remaining is distinct from (select p.credits_remaining from public.profiles p where p.user_id = new.user_id) then
@@ -306,7 +306,7 @@ $$;
 create trigger only_mirror before update on public.digital_resume_by_crm for each row execute function app.only_mirror();
 
 create function app.count_row() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_table_name = 'crm_job_requests' then
@@ -328,7 +328,7 @@ create trigger d_count after insert on public.crm_resumes for each row execute f
 -- What the service does --------------------------------------------------------------------------
 
 create function app.sign_up(mail text, who uuid) returns uuid
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform app.require_service();
@@ -342,7 +342,7 @@ end
 $$;
 
 create function app.provision(mail text, who uuid, details jsonb default null) returns uuid
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   person uuid;
@@ -370,7 +370,7 @@ end
 $$;
 
 create function app.pay(who uuid, sum_paid numeric, reference text) returns boolean
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   before public.payments;
@@ -393,7 +393,7 @@ end
 $$;
 
 create function app.seen(mail text, what text, seconds bigint default 0) returns bigint
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   found_rows bigint;
@@ -418,7 +418,7 @@ create function app.my_dashboard(mail text) returns table (
   total_applications integer, total_recordings integer, total_resumes integer, total_views integer,
   credits_remaining integer, last_application_date timestamptz, last_recording_date timestamptz
 )
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
   select s.total_applications, s.total_recordings, s.total_resumes, s.total_views,
          p.credits_remaining, s.last_application_date, s.last_recording_date
@@ -432,12 +432,12 @@ grant execute on all functions in schema app to authenticated, service_role;
 -- Who sees and writes what -----------------------------------------------------------------------
 
 create function app.may_write_crm() returns boolean
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
   select not exists (select from public.digital_resume_by_crm c where c.user_id = auth.uid() and not c.is_active)
 $$;
 create function app.may_write_regular() returns boolean
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
   select not exists (select from public.digital_resume_by_crm c where c.user_id = auth.uid())
 $$;
