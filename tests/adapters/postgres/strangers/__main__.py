@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 
 import psycopg
@@ -18,15 +19,18 @@ from psycopg.conninfo import make_conninfo
 from crm_adapters.postgres.backend import PostgresBackend
 from crm_adapters.postgres.keyed import opened
 from crm_adapters.postgres.migrations import shim
+from crm_domain import HARDENED
 from crm_domain.sources import stopwatch
-from crm_domain.testing import Report, conformance
+from crm_domain.testing import conformance, matrix
+from crm_domain.testing.comparing.tolerances import tolerating
+from crm_domain.testing.conforming.searching import Search
 
 from ..servers import embedded
 from .breaks import BREAKS, SERVICE, Break
 from .faults import operations
 
 WALKS, SECONDS = 60, 600.0
-"""How many walks are tried first, and how long all of it, the matrix included, if they find nothing."""
+"""How many walks come before the matrix, and when a break is given up that nothing has found."""
 
 UNBROKEN = Break("unbroken")
 
@@ -44,9 +48,25 @@ def broken(server: str, name: str, one: Break) -> Iterator[PostgresBackend]:
         yield backend
 
 
-def searched(backend: PostgresBackend, *, walks: int | None = WALKS, seconds: float | None = None) -> Report:
-    """Return what is found, with all that the schema's owner tolerates."""
-    return conformance(backend, walks=walks, seconds=seconds, with_matrix=walks is None, tolerate=backend.tolerated)
+def first_found(backend: PostgresBackend) -> Search:
+    """Search until something is found, or time is up: known holes, ways in besides, walks, the matrix, and walks again."""
+    elapsed = stopwatch()
+    with tolerating(backend.tolerated):
+        search = Search(backend, HARDENED)
+        for step in _steps(search):
+            step()
+            if search.findings or elapsed() > SECONDS:
+                break
+    return search
+
+
+def _steps(search: Search) -> Iterator[Callable[[], object]]:
+    yield search.known_holes
+    yield search.probes
+    for n in count():
+        if n == WALKS:
+            yield partial(matrix, search.backend, HARDENED, search=search)
+        yield partial(search.walk, f"0/{n}", twins=False)
 
 
 def main() -> int:
@@ -59,22 +79,19 @@ def main() -> int:
     with embedded() as server:
         if asked.control:
             return control(server.get_uri(), asked.control)
-        missed = sum(not found(server.get_uri(), f"broken_{n}", one) for n, one in enumerate((UNBROKEN, *wanted)))
+        missed = sum(not found(server.get_uri(), f"broken_{n}", one) for n, one in enumerate(wanted))
     print(f"{len(wanted) - missed} of {len(wanted)} breaks are found.")
     return missed
 
 
 def found(server: str, database: str, one: Break) -> bool:
-    """Tell whether a break is found, and print what was; of none, that there is no alarm."""
+    """Tell whether a break is found, and print by which laws."""
     elapsed = stopwatch()
     with broken(server, database, one) as backend:
-        report = searched(backend)
-        if not report.findings and one is not UNBROKEN:
-            report = searched(backend, walks=None, seconds=SECONDS)
-    laws = ", ".join(sorted(report.broken)) or "nothing found"
-    after = min((finding.found_after for finding in report.findings), default=report.requests)
-    print(f"{one.name:45} {after:>7} requests {elapsed():6.1f} s  {laws}", flush=True)
-    return bool(report.findings) != (one is UNBROKEN)
+        search = first_found(backend)
+    laws = ", ".join(sorted({law for finding in search.findings for law in finding.laws})) or "nothing found"
+    print(f"{one.name:45} {search.requests:>7} requests {elapsed():6.1f} s  {laws}", flush=True)
+    return bool(search.findings)
 
 
 def control(server: str, requests: int) -> int:
