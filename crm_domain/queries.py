@@ -18,7 +18,7 @@ from .errors import PermissionDenied
 from .ids import SERVICE, Email, Principal, Role
 from .isolation import owns, refuse_role, visible_rows
 from .rows import CRM_DASHBOARD_STATS, CRM_JOB_REQUESTS, CRM_RECORDINGS, CRM_RESUMES, CRM_TABLES, CRM_USERS
-from .schema import Table
+from .schema import INT64_MAX, Table
 
 R = TypeVar("R")
 
@@ -61,11 +61,15 @@ def select_page(view: View, principal: Principal, read: r.SelectPage) -> list[An
     refuse_role(principal, "SELECT", table, view.rules)
     newest: Iterable[Any]
     if not read.where:
-        newest = islice(_newest_first(view, principal, table, read.after), limit)
+        newest = _first(_newest_first(view, principal, table, read.after), limit)
     else:
         found = _behind(table, visible_rows(view.tables, principal, table, read.where), read.after)
-        newest = _sorted(table, found)[:limit]
+        newest = _first(_sorted(table, found), limit)
     return _public(table, newest)
+
+
+def _first(rows: Iterable[R], limit: int | None) -> Iterator[R]:
+    return islice(rows, None if limit is None else min(limit, INT64_MAX))  # islice counts in 64 bits
 
 
 def _public(table: Table[Any], rows: Iterable[Any]) -> list[Any]:
@@ -176,7 +180,7 @@ def crm_users_with_stats(view: View, principal: Principal, read: r.ListCrmUsersW
             total_recordings=None if stats is None else stats.total_recordings,
             total_resumes=None if stats is None else stats.total_resumes,
         )
-        for user in islice(active, read.limit)
+        for user in _first(active, read.limit)
         for stats in [view.tables.crm_dashboard_stats.one("email", user.email)]
     ]
 

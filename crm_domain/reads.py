@@ -30,8 +30,12 @@ def _is_text(_: object, attribute: Attribute[str | None], value: object) -> None
         raise TypeError(f"{attribute.name}: expected str or None, got {type(value).__name__}")
 
 
-def _is_not_negative(_: object, attribute: Attribute[int | None], value: int | None) -> None:
-    if value is not None and value < 0:
+def _is_limit(_: object, attribute: Attribute[int | None], value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{attribute.name}: expected int or None, got {type(value).__name__}")
+    if value < 0:
         raise ValueError(f"{attribute.name}: expected 0 or more, got {value}")
 
 
@@ -61,7 +65,7 @@ class SelectPage(Select):
             went meanwhile.
     """
 
-    limit: int | None = field(default=None, validator=_is_not_negative)
+    limit: int | None = field(default=None, validator=_is_limit)
     after: Any = None
 
 
@@ -165,7 +169,7 @@ class ListCrmUsersWithStats(Read[list[CrmUserWithStats]]):
         after: The last user of the page before; the page goes on after them.
     """
 
-    limit: int | None = field(default=None, validator=_is_not_negative)
+    limit: int | None = field(default=None, validator=_is_limit)
     after: CrmUserWithStats | CrmUser | None = None
 
 

@@ -80,6 +80,9 @@ def test_mistakes_are_told_when_a_read_is_made() -> None:
         Select(table="crm_recordings", where={"duration": "7"})
     with pytest.raises(ValueError, match=r"^limit: expected 0 or more, got -1$"):
         SelectPage(table="crm_recordings", limit=-1)
+    for wrong in (1.5, True, "7"):
+        with pytest.raises(TypeError, match=r"^limit: expected int or None, got "):
+            ListCrmUsersWithStats(limit=wrong)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"^email: expected str or None, got int"):
         GetUserData(email=7)  # type: ignore[arg-type]
 
@@ -89,6 +92,8 @@ def test_a_session_answers_each_query_by_a_read(name: str, world: World) -> None
     """So that a read that one holds, and a method, are two ways to ask the same."""
     session = world.crm.as_service() if name == "service" else world.by(name)
     first = session.recordings(limit=1)
+    assert session.recordings(limit=2**64) == session.recordings()
+    assert session.crm_users_with_stats(limit=2**64) == session.crm_users_with_stats()
     asked: list[tuple[Read[Any], object]] = [
         (SelectPage(table="crm_recordings", limit=1), first),
         (SelectPage(table="crm_recordings", after=first[0] if first else None), session.recordings()[len(first) :]),
