@@ -9,7 +9,7 @@ from crm_domain import changes, creation, isolation, queries
 from .defect import defect
 from .planting import Attribute, Slip
 
-_ROW_POLICY: Final = "owns(principal, getattr(row, owner)) and all"
+_ROW_POLICY: Final = "owns(principal, getattr(row, owner))\n        and all"
 _OWN_ROWS_ONLY: Final = "elif principal.is_user:\n        candidates = stored.find(owner, principal.user_id)\n    else:"
 _READERS: Final = 'name in (_OWN_READING if verb == "SELECT" else _OWN_DATA)'
 

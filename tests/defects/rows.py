@@ -242,8 +242,8 @@ DEFECTS: Final = (
         "reads_see_only_own_rows",
         Slip(
             isolation.visible_rows,
-            "getattr(row, name) == value for",
-            "value is None or getattr(row, name) == value for",
+            "is_equal(getattr(row, name), value,",
+            "value is None or is_equal(getattr(row, name), value,",
         ),
     ),
     defect(
