@@ -24,7 +24,7 @@ from .comparing.tolerances import TOLERANCES
 from .conforming.conformance import conformance
 from .conforming.holes import HOLES
 from .conforming.matrix import Cell, MatrixReport, matrix
-from .conforming.reports import Finding, Report, Verdict
+from .conforming.reports import BrokeDown, Finding, Interrupted, Report, Verdict
 from .conforming.small_scope import SmallScopeReport, small_scope
 from .counterexamples import counterexample
 from .histories import History, Lines, Recorder, assert_lawful, broken_laws, run, violations
@@ -102,6 +102,7 @@ __all__ = [
     "LABELS",
     "PEOPLE",
     "TOLERANCES",
+    "BrokeDown",
     "Cell",
     "ColumnsNotThere",
     "ConformanceSuite",
@@ -110,6 +111,7 @@ __all__ = [
     "Finding",
     "History",
     "InTurn",
+    "Interrupted",
     "Keyed",
     "LawsMachine",
     "Lines",

@@ -6,12 +6,15 @@ from collections.abc import Callable, Collection
 from typing import Any, ClassVar
 from unittest import SkipTest
 
+from attrs import frozen
+from hypothesis import settings
+
 from crm_domain.ports import Backend
 from crm_domain.rules import HARDENED, Rules
 
 from .conforming.conformance import conformance
 from .conforming.matrix import matrix
-from .conforming.reports import BROKEN, EVERY_LAW, NOT_TESTABLE, Report
+from .conforming.reports import BROKEN, EVERY_LAW, NOT_EXERCISED, NOT_TESTABLE, Report
 from .conforming.small_scope import small_scope
 from .racing.races import race
 
@@ -26,8 +29,9 @@ class ConformanceSuite:
             def backend(self):
                 return MyBackend("postgresql:///empty")
 
-    A law that breaks fails with the shortest sequence that shows it, as a command log that runs. One
-    that cannot be seen is skipped with the reason, unless the class says that this is known.
+    A law that breaks fails with the shortest sequence that shows it, as a command log that runs. The walk that
+    showed it is kept in hypothesis' example database, and is made first in the next run. A law that cannot be seen, or
+    that nothing put to the test, is skipped with the reason, unless the class says that this is known.
 
     Attributes:
         rules: What the backend is held to.
@@ -56,10 +60,11 @@ class ConformanceSuite:
         __tracebackhide__ = True
         (verdict,) = (verdict for verdict in self._searched(backend).verdicts if verdict.law.name == law)
         if verdict.verdict == BROKEN:
-            raise AssertionError(str(verdict))
+            again = "The same is tried first in the next run" if settings().database else "The same seed finds it again"
+            raise AssertionError(f"{verdict}\n{again} (seed {self.seed}).")
         if law in self.not_testable:
             assert verdict.verdict == NOT_TESTABLE, f"{law} can be tested: take it out of not_testable"
-        elif verdict.verdict == NOT_TESTABLE:
+        elif verdict.verdict in {NOT_TESTABLE, NOT_EXERCISED}:
             raise SkipTest(str(verdict))
 
     def test_matrix(self, backend: Backend) -> None:
@@ -76,8 +81,36 @@ class ConformanceSuite:
     def _searched(cls, backend: Backend) -> Report:
         """Return what the one search found that the tests of this class share."""
         if "_report" not in vars(cls):
-            cls._report = conformance(backend, cls.rules, walks=cls.walks, seed=cls.seed)
+            kept = _Kept(f"crm_domain.conformance {cls.__module__}.{cls.__qualname__}".encode())
+            cls._report = conformance(backend, cls.rules, walks=cls.walks, seed=cls.seed, replay=kept.walks())
+            kept.keep({finding.walk for finding in cls._report.findings if finding.walk})
         return cls._report
+
+
+@frozen
+class _Kept:
+    """The walks that showed something in an earlier run, in hypothesis' example database.
+
+    Args:
+        key: Whose walks they are.
+    """
+
+    key: bytes
+
+    def walks(self) -> list[str]:
+        """Return the walks that are kept, by their seeds."""
+        database = settings().database
+        return sorted(seed.decode() for seed in database.fetch(self.key)) if database else []
+
+    def keep(self, walks: Collection[str]) -> None:
+        """Keep these walks, and no others: what was mended is not made first any more."""
+        database = settings().database
+        if database is None:
+            return
+        for walk in {*self.walks()} - {*walks}:
+            database.delete(self.key, walk.encode())
+        for walk in walks:
+            database.save(self.key, walk.encode())
 
 
 class RaceSuite:

@@ -2,6 +2,9 @@
 
 With ``--postgres`` those of the migrations, on a real server: an embedded one, or that at ``CRM_DOMAIN_POSTGRES``.
 
+With ``--pairs`` each defect that makes reads wrong is planted together with each of the others, and the second is
+sought: all take hours, ``--sample 300`` some of them.
+
 Prints a table; ends with 1 if one was not found, or not by the law that must name it.
 """
 
@@ -19,8 +22,9 @@ from . import schema
 from .catalogue import DEFECTS
 from .defect import Planted
 from .hunting import Hunt, hunt
+from .pairs import Pair, pairs
 
-_OF_SCHEMA: Final = {defect.name: defect for defect in schema.DEFECTS}
+_OF_SCHEMA: Final[Mapping[str, Planted]] = {defect.name: defect for defect in schema.DEFECTS}
 _ALL: Final[Mapping[str, Planted]] = {**DEFECTS, **_OF_SCHEMA}
 _HEADERS: Final = ("defect", "what is wrong", "law", "steps", "found after")
 _CLEAR_LINE: Final = "\r\033[K"
@@ -30,6 +34,10 @@ def main() -> int:
     """Seek the defects that are named, or all, and print what came of it."""
     parser = argparse.ArgumentParser(prog="python -m tests.defects", description=__doc__.splitlines()[0])
     parser.add_argument("--postgres", action="store_true", help="the defects of the migrations, on a real server")
+    parser.add_argument(
+        "--pairs", action="store_true", help="two defects in one backend: the first must not hide the second"
+    )
+    parser.add_argument("--sample", type=int, metavar="N", help="of the pairs only so many, chosen by the seed")
     parser.add_argument("--only", metavar="NAME", choices=_ALL, action="append", help="only this; may be repeated")
     parser.add_argument("--seed", type=int, default=0, help="another seed walks otherwise")
     parser.add_argument("--seconds", type=float, help="how long to look for each; else a number of walks")
@@ -38,13 +46,23 @@ def main() -> int:
     form.add_argument("--json", action="store_true", help="print one object a line, with the sequences as command logs")
     given = parser.parse_args()
     hunts = []
-    for sought in _shown([_ALL[name] for name in given.only or (_OF_SCHEMA if given.postgres else DEFECTS)]):
-        hunts.append(hunt(sought, seed=given.seed, seconds=given.seconds))
+    own: Mapping[str, Planted] = _OF_SCHEMA if given.postgres else DEFECTS  # some names are in both
+    chosen: Sequence[Planted] = [own.get(name, _ALL[name]) for name in given.only or own]
+    if given.pairs:
+        chosen = list(pairs(given.sample, given.seed))
+    for sought in _shown(chosen):
+        shows = sought.is_shown_by if isinstance(sought, Pair) else _anything
+        hunts.append(hunt(sought, seed=given.seed, seconds=given.seconds, shows=shows))
         if given.json:
             print(json.dumps(_plain(hunts[-1])), flush=True)
     if not given.json:
         print(_table(hunts, markdown=given.markdown))
     return 1 if any(found.finding is None for found in hunts) else 0
+
+
+def _anything(_: object) -> bool:
+    """Where one thing is wrong, whatever breaks its law shows it."""
+    return True
 
 
 def _shown(defects: Sequence[Planted]) -> Iterator[Planted]:

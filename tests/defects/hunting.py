@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from itertools import count
+from collections.abc import Callable
 from typing import Final
 
 from attrs import frozen
 
-from crm_domain.testing import Finding
+from crm_domain.testing import Finding, Lines
+from crm_domain.testing.conforming.course import Course
 from crm_domain.testing.conforming.searching import Search
 
 from .defect import Planted
 
 WALKS_MAX: Final = 1000
 """How many walks the kit is given for each; most it finds in the first ones."""
-
-_TWINS_EVERY: Final = 5
 
 
 @frozen(kw_only=True)
@@ -48,28 +47,33 @@ class Hunt:
         return None if self.finding is None else len(self.finding.lines)
 
 
-def hunt(defect: Planted, *, seed: int = 0, seconds: float | None = None) -> Hunt:
+def hunt(
+    defect: Planted,
+    *,
+    seed: int = 0,
+    seconds: float | None = None,
+    walks: int = WALKS_MAX,
+    shows: Callable[[Lines], bool] = lambda _: True,
+) -> Hunt:
     """Search as `crm_domain.testing.conformance` does, until the law is named that must be.
 
-    What a defect says is to be asked comes before the random walks.
+    What a defect says is to be asked comes first.
 
     Args:
         defect: What is sought.
         seed: Another seed walks otherwise.
-        seconds: When to give up; after `WALKS_MAX` walks unless given.
+        seconds: When to give up, if given; else after so many walks.
+        walks: After how many walks to give up.
+        shows: Tells whether lines that break the law show the defect, where something else is wrong, too.
     """
     with defect.planted() as backend:
-        search = Search(backend, defect.rules)
-        search.known_holes()
-        search.probes()
-        if defect.asked:
-            search.ask(defect.asked)
+        search, shown = Search(backend, defect.rules), _Shown(defect.law, shows)
+        first = [defect.asked] if defect.asked else []
         started = time.monotonic()
-        for n in range(WALKS_MAX) if seconds is None else count():
-            if _named(search, defect.law) or (seconds is not None and time.monotonic() - started > seconds):
+        for _ in Course(search).steps(seed, walks=walks if seconds is None else None, first=first):
+            if shown.first(search) or (seconds is not None and time.monotonic() - started > seconds):
                 break
-            search.walk(f"{seed}/{n}", twins=n % _TWINS_EVERY == 0)
-    found = _named(search, defect.law)
+    found = shown.first(search)
     return Hunt(
         defect=defect,
         finding=found,
@@ -78,6 +82,20 @@ def hunt(defect: Planted, *, seed: int = 0, seconds: float | None = None) -> Hun
     )
 
 
-def _named(search: Search, law: str) -> Finding | None:
-    found = [finding for finding in search.findings if law in finding.laws]
-    return min(found, key=lambda finding: len(finding.lines), default=None)
+class _Shown:
+    """Which findings name a defect, and show it."""
+
+    def __init__(self, law: str, shows: Callable[[Lines], bool]) -> None:
+        self._law = law
+        self._shows = shows
+        self._known: dict[int, bool] = {}
+
+    def first(self, search: Search) -> Finding | None:
+        """Return the shortest finding that shows the defect."""
+        found = [finding for n, finding in enumerate(search.findings) if self._is_shown_by(n, finding)]
+        return min(found, key=lambda finding: len(finding.lines), default=None)
+
+    def _is_shown_by(self, n: int, finding: Finding) -> bool:
+        if n not in self._known:
+            self._known[n] = self._law in finding.laws and self._shows(finding.lines)
+        return self._known[n]

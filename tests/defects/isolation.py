@@ -134,7 +134,7 @@ DEFECTS: Final = (
         Slip(
             changes.decide_update,
             "if not found:",
-            "if not found and any(True for _ in tables.by_name[table.name]):\n"
+            "if not found and any(True for _ in view.tables.by_name[table.name]):\n"
             "        refuse_foreign_row(principal, None, table)\n"
             "    if not found:",
         ),

@@ -78,7 +78,7 @@ class Slip:
     """
 
     def __init__(self, function: Any, was: str, becomes: str, *more: str) -> None:
-        self._function: FunctionType = function
+        self.function: FunctionType = function
         texts = (was, becomes, *more)
         self._changes = list(zip(texts[::2], texts[1::2], strict=True))
         self._code: CodeType | None = None
@@ -86,16 +86,16 @@ class Slip:
     def swap(self) -> None:
         """Exchange the code that is and the code that is not there at present."""
         code = self._code or self._slipped()
-        self._code, self._function.__code__ = self._function.__code__, code
+        self._code, self.function.__code__ = self.function.__code__, code
 
     def _slipped(self) -> CodeType:
-        source = textwrap.dedent(inspect.getsource(self._function))
+        source = textwrap.dedent(inspect.getsource(self.function))
         for was, becomes in self._changes:
             if source.count(was) != 1:
-                raise ValueError(f"{was!r} stands {source.count(was)} times in {self._function.__qualname__}, not once")
+                raise ValueError(f"{was!r} stands {source.count(was)} times in {self.function.__qualname__}, not once")
             source = source.replace(was, becomes)
-        module = compile(source, f"<a slip in {self._function.__qualname__}>", "exec")
-        name = self._function.__name__
+        module = compile(source, f"<a slip in {self.function.__qualname__}>", "exec")
+        name = self.function.__name__
         return next(c for c in module.co_consts if isinstance(c, CodeType) and c.co_name == name)
 
 

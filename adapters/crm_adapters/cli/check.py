@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from crm_domain import Rules
+from crm_domain.laws import LAWS
 from crm_domain.wording import quoted
 
 from .database import FILE
-from .endings import EXIT_BROKEN
+from .endings import EXIT_BROKEN, EXIT_INTERRUPTED, EXIT_NOT_TRIED
 from .options import rules_option
-from .output import print_json, table
-from .targets import BadTarget, ended_by_signals, held_to, shown, target_opened, told
+from .output import print_json
+from .targets import BadTarget, ended_by_signals, held_to, shown, target_opened
 
 if TYPE_CHECKING:
     from crm_domain.testing import Finding, Report
@@ -42,6 +42,13 @@ def _seconds(_: click.Context, __: click.Parameter, text: str) -> float:
     return seconds
 
 
+def _laws(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in {"agrees_with_model", *(law.name for law in LAWS)}:
+            raise click.BadParameter(f"there is no law {quoted(name)}: crm-domain rules shows them.")
+    return names
+
+
 @click.command(short_help="Search for sequences that break a law.")
 @click.argument("target")
 @rules_option
@@ -52,7 +59,7 @@ def _seconds(_: click.Context, __: click.Parameter, text: str) -> float:
     default="60s",
     show_default=True,
     callback=_seconds,
-    help="When to begin no further random walk, like 90s, 2m or 1h; the matrix before them is asked in full.",
+    help="How long it takes, like 90s, 2m or 1h, matrix and shortening included.",
 )
 @click.option(
     "--set",
@@ -77,8 +84,18 @@ def _seconds(_: click.Context, __: click.Parameter, text: str) -> float:
     "with_matrix",
     default=True,
     show_default=True,
-    help="Ask for every cell of the matrix first: minutes, where much is wrong. Without, the budget holds.",
+    help="Ask for every cell of the matrix before the random walks, some 20,000 requests.",
 )
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="LAW",
+    callback=_laws,
+    help="Search for what breaks this law alone. May be given several times.",
+)
+@click.option("--stop-at-first", is_flag=True, help="Stop at the first sequence that breaks a law.")
+@click.option("--plain-text-only", is_flag=True, help="Leave out requests with characters that no keyboard has.")
+@click.option("--strict", is_flag=True, help="End with 3 if nothing is broken, but a law was not put to the test.")
 @click.option(
     "--config",
     type=FILE,
@@ -99,6 +116,10 @@ def check(
     walks: int | None,
     seed: int,
     with_matrix: bool,
+    only: tuple[str, ...],
+    stop_at_first: bool,
+    plain_text_only: bool,
+    strict: bool,
     config: Path | None,
     i_know: bool,
     in_python: bool,
@@ -134,11 +155,12 @@ def check(
       crm-domain check myservice.testing:backend --set policy.price=9.99
 
     \b
-    Exit codes: 0 every law that could be tested held, 1 a law is broken, 2 TARGET could not be
-    examined, 130 Ctrl-C.
+    Exit codes: 0 nothing is broken, 1 a law is broken, 2 TARGET could not be examined, 3 with
+    --strict: nothing is broken, and a law was not put to the test, 130 Ctrl-C. What was found until
+    an interruption, or until TARGET broke down, is printed.
     """  # noqa: D301 - click takes \b for "keep these lines as they are"
     try:
-        from crm_domain.testing import conformance  # noqa: PLC0415 - it needs hypothesis, as no other command does
+        from crm_domain.testing import BrokeDown, Interrupted, conformance  # noqa: PLC0415 - it needs hypothesis
     except ModuleNotFoundError as error:
         raise BadTarget(str(error)) from None
     name = shown(target)
@@ -156,108 +178,61 @@ def check(
                 seed=seed,
                 with_matrix=with_matrix,
                 tolerate=getattr(backend, "tolerated", ()),
+                only=only,
+                stop_at_first=stop_at_first,
+                plain_text_only=plain_text_only,
                 progress=progress,
             )
-        except click.ClickException:
-            raise
-        except Exception as error:  # noqa: BLE001 - what the kit does not take for an outcome: a reset that fails
-            raise BadTarget(f"{name}: it broke down: {told(error)}") from None
+        except (Interrupted, BrokeDown) as early:
+            report = early.report
+            click.echo(f"Error: {name}: {report.ended}", err=True)
+        if report.requests or not report.ended:  # before anything that may fail while it is closed
+            _print(name, report, as_json=as_json, in_python=in_python)
+    ctx.exit(_ending_of(report, strict=strict))
+
+
+def _print(name: str, report: Report, *, as_json: bool, in_python: bool) -> None:
     if as_json:
         print_json(_plain(name, report))
     else:
-        click.echo(_shown(name, report, in_python=in_python))
-    ctx.exit(EXIT_BROKEN if report.findings else 0)
+        click.echo(report.text(name, in_python=in_python))
+
+
+def _ending_of(report: Report, *, strict: bool) -> int:
+    if report.is_interrupted:
+        return EXIT_INTERRUPTED
+    if report.findings:
+        return EXIT_BROKEN
+    if report.ended:
+        return BadTarget.exit_code
+    return EXIT_NOT_TRIED if strict and report.not_exercised else 0
+
+
+_EVERY_SECONDS: Final = 0.1
+_LINE_EVERY_SECONDS: Final = 20.0
+"""How often progress is shown: on a terminal as often as it is read, else a line now and then, as for a log."""
 
 
 @contextmanager
-def _progress() -> Iterator[Progress | None]:
-    """Yield what shows progress in one line of standard error; nothing where that is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    began = told = time.monotonic()
+def _progress() -> Iterator[Progress]:
+    """Yield what shows progress: in one line of a terminal that is gone at the end, else in a line now and then."""
+    is_terminal = sys.stderr.isatty()
+    every = _EVERY_SECONDS if is_terminal else _LINE_EVERY_SECONDS
+    began = last = time.monotonic()
 
     def show(walks: int, findings: int) -> None:
-        nonlocal told
+        nonlocal last
         now = time.monotonic()
-        if now - told > 0.1:  # noqa: PLR2004 - as often as anybody reads
-            told = now
-            click.echo(f"\r\033[K{now - began:.0f} s: {walks:,} walks, {findings} findings", nl=False, err=True)
+        if now - last > every:
+            last = now
+            line = f"{now - began:.0f} s: {walks:,} walks, {findings} findings"
+            click.echo(f"\r\033[K{line}" if is_terminal else line, nl=not is_terminal, err=True)
 
     try:
         yield show
     finally:
-        click.echo("\r\033[K", nl=False, err=True)
-
-
-# --- for people --------------------------------------------------------------------------------
-
-
-def _shown(target: str, report: Report, *, in_python: bool) -> str:
-    return "\n\n".join((_summary(target, report), _laws(report), *_findings(report, in_python=in_python)))
-
-
-def _summary(target: str, report: Report) -> str:
-    from crm_domain.testing import TOLERANCES  # noqa: PLC0415 - it needs hypothesis, as no other command does
-
-    broken = (
-        f"{_number(len(report.broken), 'law')} broken, in {_number(len(report.findings), 'way')}."
-        if report.findings
-        else ""
-    )
-    lines = [
-        f"{target}, held to the rules: {report.rules}",
-        f"{report.requests:,} requests in {report.walks:,} random walks (seed {report.seed}), {report.seconds:.1f} s: "
-        + (broken or "no law is broken."),
-    ]
-    if report.lacking:
-        lines.append(f"It does as the rules would without: {', '.join(report.lacking)}")
-    if report.unseen:
-        lines.append(f"Not shown, and so not compared: {', '.join(report.unseen)}")
-    for name, times in report.tolerated.items():
-        lines.append(f"Tolerated, met {_number(times, 'time')}: {name}. {TOLERANCES[name]}")
-    if report.untaken:
-        lines.append(f"Not taken, and so not asked for: {', '.join(report.untaken)}")
-    return "\n".join(textwrap.fill(line, 110) for line in lines)
-
-
-def _number(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _laws(report: Report) -> str:
-    numbers = {id(finding): n for n, finding in enumerate(report.findings, 1)}
-    rows = [
-        (
-            verdict.law.number,
-            verdict.law.name,
-            verdict.verdict,
-            verdict.reason
-            if verdict.finding is None
-            else f"{verdict.reason} (sequence {numbers[id(verdict.finding)]})",
-        )
-        for verdict in report.verdicts
-    ]
-    return "Laws\n" + table(("", "law", "", "where first, or why not"), rows)
-
-
-def _findings(report: Report, *, in_python: bool) -> Iterator[str]:
-    for n, finding in enumerate(report.findings, 1):
-        sequence = finding.python(report.rules) if in_python else finding.log
-        yield f"Sequence {n}: {_title(finding)}\n{finding.text}\n\n{_indented(sequence)}{_sent(finding)}".rstrip()
-
-
-def _title(finding: Finding) -> str:
-    laws = ", ".join(violation.law.name for violation in finding.violations)
-    return laws + (f" (as without {' and '.join(finding.missing)})" if finding.missing else "")
-
-
-def _sent(finding: Finding) -> str:
-    return f"\nWhat was sent:\n{_indented(chr(10).join(finding.sent))}" if finding.sent else ""
-
-
-def _indented(text: str) -> str:
-    return "".join(f"  {line}\n" for line in text.splitlines())
+        if is_terminal:
+            click.echo("\r\033[K", nl=False, err=True)
 
 
 # --- for programs ------------------------------------------------------------------------------
@@ -276,12 +251,17 @@ def _plain(target: str, report: Report) -> dict[str, Any]:
         "untaken": list(report.untaken),
         "lacking": list(report.lacking),
         "tolerated": dict(report.tolerated),
+        "untried": dict(report.untried),
+        "not_exercised": list(report.not_exercised),
+        "ended": report.ended or None,
         "laws": [
             {
                 "number": verdict.law.number,
                 "name": verdict.law.name,
                 "verdict": verdict.verdict,
                 "reason": verdict.reason or None,
+                "times": verdict.times,
+                "holes": list(verdict.holes),
                 "finding": None if verdict.finding is None else numbers[id(verdict.finding)],
             }
             for verdict in report.verdicts

@@ -7,6 +7,9 @@ from typing import Final
 EXIT_BROKEN: Final = 1
 """What was examined is broken."""
 
+EXIT_NOT_TRIED: Final = 3
+"""Nothing is broken that was tried, and not everything was (``check --strict``)."""
+
 EXIT_BUG: Final = 70
 """crm-domain itself made a mistake (``EX_SOFTWARE`` of sysexits.h)."""
 

@@ -7,23 +7,29 @@ backend that begins anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
 
 from attrs import define, evolve, field, frozen
 
 from crm_domain.command_log import LogLine
 from crm_domain.crm import Crm
 from crm_domain.errors import Refused
-from crm_domain.ports import Backend
+from crm_domain.ids import SERVICE
+from crm_domain.memory import MemoryStore
+from crm_domain.ports import Backend, Tables
+from crm_domain.rows import TABLES
 from crm_domain.rules import Rules
+from crm_domain.sources import ManualClock, SequentialIds
 
 from ..histories import Lines
 from .backends import CrmBackend
 from .capabilities import Capabilities
+from .differences import NOTHING_KNOWN, Difference, Known, Outcome, differences_of
 from .leniency import may_be_refused
-from .lockstep import Difference, differences_of
-from .observing import Failed, told
-from .predicting import Outcome, Prediction, outcomes_of
+from .observing import Failed, Seen, look, told
+from .predicting import Prediction, outcomes_of
+from .stored import copied_rows, stored_in, take_over
 
 OK, NO_ROWS, FAILED, NOT_THERE = "ok", "0 rows", "failed", "not there"
 """What is said of an outcome that is no refusal."""
@@ -50,35 +56,51 @@ class Point:
 
     Args:
         crm: The state; it stays as it is.
+        is_altered: Whether it has rows of which its journal does not know: the model took them over.
     """
 
-    def __init__(self, crm: Crm) -> None:
+    def __init__(self, crm: Crm, *, is_altered: bool = False) -> None:
         self.crm = crm
-        self._spare = _copied(crm)
+        self.is_altered = is_altered
+        self._spare = self._copied()
 
     @classmethod
-    def behind(cls, lines: Sequence[LogLine], rules: Rules) -> Point:
-        """Return the state to which *lines*, none of which overlap, lead."""
+    def behind(cls, lines: Sequence[LogLine], rules: Rules, given: Mapping[str, Seen] | None = None) -> Point:
+        """Return the state to which *lines*, none of which overlap, lead.
+
+        Args:
+            lines: The lines.
+            rules: The rules in force.
+            given: Rows that are there at the beginning.
+        """
         prediction = Prediction(rules)
+        if given:
+            take_over(prediction.crm, given)
         for line in lines:
             prediction.ask([line], [None])
-        return cls(prediction.crm)
+        return cls(prediction.crm, is_altered=bool(given))
 
     def ask(self, line: LogLine) -> tuple[Outcome, Crm]:
         """Return what the rules say, and the state afterwards; if nothing happened, it is used for the next line too."""
         crm = self._spare
         (outcome,) = outcomes_of(_backend(crm), [line])
         if self.is_left_by(crm):
-            self._spare = _copied(self.crm)
+            self._spare = self._copied()
         return outcome, crm
+
+    def _copied(self) -> Crm:
+        crm = self.crm
+        if not self.is_altered:
+            return crm.as_of(position=len(crm.journal))
+        store = MemoryStore()
+        for entry in crm.journal.entries():
+            store.journal.append([entry.event], at=entry.at, principal=entry.principal, key=entry.idempotency_key)
+        store.replace_tables(Tables.made_by(lambda table: copied_rows(table, crm.tables.by_name[table.name])))
+        return Crm(store, rules=crm.rules, clock=ManualClock(), new_id=SequentialIds("made"))
 
     def is_left_by(self, crm: Crm) -> bool:
         """Tell whether anything has happened in a state behind this one."""
         return len(crm.journal) > len(self.crm.journal)
-
-
-def _copied(crm: Crm) -> Crm:
-    return crm.as_of(position=len(crm.journal))
 
 
 def _backend(crm: Crm) -> Backend:
@@ -117,8 +139,9 @@ class Fork:
         backend: The backend; it is reset whenever something has changed.
         point: The model's state.
         has: What the backend has; what it says that it does not have is not asked again.
-    begun: The lines that lead there; both agree on all of them.
+        begun: The lines that lead there; both agree on all of them.
         looks: What is looked at afterwards.
+        known: What is left out of the comparison.
         requests: How many requests were made of the backend, looks aside.
     """
 
@@ -127,6 +150,7 @@ class Fork:
     has: Capabilities
     begun: Lines
     looks: Sequence[LogLine]
+    known: Known = NOTHING_KNOWN
     requests: int = 0
     _is_there: bool = False
 
@@ -136,6 +160,13 @@ class Fork:
         quiet = [n for n, (_, _, after) in enumerate(predicted) if after is self.point.crm]
         found = dict(zip(quiet, self._quiet([predicted[n] for n in quiet]), strict=True))
         return [found[n] if n in found else self._alone(*asked) for n, asked in enumerate(predicted)]
+
+    def branch(self, line: LogLine) -> Branch:
+        """Return what comes of one line; without those columns that the backend does not take."""
+        (branch,) = self.branches([line])
+        if not branch.is_there and (rest := self.has.asking(line)) is not None:
+            (branch,) = self.branches([rest])
+        return branch
 
     def _predicted(self, line: LogLine) -> tuple[LogLine, Outcome, Crm]:
         expected, crm = self.point.ask(line)
@@ -170,7 +201,7 @@ class Fork:
             return Branch(line=line, expected=expected, outcome=outcome, after=after)
         if may_be_refused(line, outcome, lambda: predicted):
             expected, after = outcome, self.point.crm
-        difference = next(differences_of([line], [outcome], [expected]), None)
+        difference = next(differences_of([line], [outcome], [expected], self.known), None)
         self._is_there = difference is None
         return Branch(line=line, expected=expected, outcome=outcome, after=after, difference=difference)
 
@@ -197,27 +228,55 @@ class Fork:
     def _seen(self, crm: Crm) -> Iterator[Difference]:
         """Yield what a look shows otherwise than in the model."""
         model = _backend(crm)
-        for look in self.looks:
-            found = self._outcome(look)
+        for line in self.looks:
+            found = self._outcome(line)
             if not isinstance(found, NotImplementedError):
-                yield from differences_of([look], [found], outcomes_of(model, [look]))
+                yield from differences_of([line], [found], outcomes_of(model, [line]), self.known)
+
+    def following(self, branch: Branch) -> Fork | None:
+        """Return the fork behind a line after which the model takes over what the backend stored.
+
+        None if they are not the same even then. The line was asked last.
+        """
+        wanted = _backend(branch.after)
+        stored = {
+            name: stored_in(self.backend, TABLES[name], look(wanted, SERVICE, TABLES[name]), self.known)
+            for name in (table.name for table in self.has.tables)
+        }
+        take_over(branch.after, stored)
+        if next(self._seen(branch.after), None) is not None:
+            return None
+        point = Point(branch.after, is_altered=True)
+        return evolve(self, point=point, begun=Lines((*self.begun, branch.line)), is_there=False)
 
 
-def begun_with(fork: Fork, lines: Lines) -> tuple[Fork, tuple[Lines, ...]]:
+_TRIES_MAX: Final = 4
+"""How often a line is asked again, while what differs becomes known."""
+
+
+def begun_with(fork: Fork, lines: Lines, note: Callable[[Lines], object]) -> Fork:
     """Move a fork on behind *lines*, one after another.
 
+    Args:
+        fork: Where to begin.
+        lines: What is asked.
+        note: Is given each sequence at whose last line the two part; what it makes known is not compared any more.
+
     Returns:
-        The fork behind those lines that the backend has and on which the two agree, and the
-        sequences at whose last line they part.
+        The fork behind those lines that the backend has, and on which the two agree, or which the model could follow.
     """
-    partings = []
     for line in lines:
-        (branch,) = fork.branches([line])
-        if not branch.is_there and (rest := fork.has.asking(line)) is not None:  # some columns are not there
-            (branch,) = fork.branches([rest])
-        longer = Lines((*fork.begun, branch.line))
-        if branch.difference:
-            partings.append(longer)
-        elif branch.is_there:
-            fork = evolve(fork, point=Point(branch.after), begun=longer, is_there=False)
-    return fork, tuple(partings)
+        for _ in range(_TRIES_MAX):
+            branch = fork.branch(line)
+            if branch.difference is None:
+                break
+            note(Lines((*fork.begun, branch.line)))
+            if not branch.difference.traits:  # one accepted what the other did not
+                break
+        if branch.difference is None:
+            if branch.is_there:
+                point = Point(branch.after, is_altered=fork.point.is_altered)
+                fork = evolve(fork, point=point, begun=Lines((*fork.begun, branch.line)), is_there=False)
+        elif branch.difference.line != branch.line:  # seen in a look
+            fork = fork.following(fork.branch(line)) or evolve(fork, is_there=False)
+    return fork

@@ -8,7 +8,7 @@ are not testable.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import attrs
 from attrs import define, field
@@ -23,13 +23,11 @@ from crm_domain.schema import Table
 
 from ..people import AMY
 from .backends import ColumnsNotThere
+from .differences import Need, need_of
 from .leniency import may_be_asked
 from .lockstep import looks_of
-from .observing import look
+from .observing import Seen, look
 from .predicting import outcomes_of
-
-Need: TypeAlias = tuple[type[Any], str]
-"""A kind of request, and the table that it is about; empty if its kind says all."""
 
 
 @define
@@ -40,24 +38,28 @@ class Capabilities:
         tables: The tables that it shows to the service.
         lacking: What it does not have, with what it said.
         untaken: The columns that it does not take, in what it does have.
+        given: The rows that are there after a reset, which the operator provides; empty if there are none.
     """
 
     tables: tuple[Table[Any], ...]
     lacking: dict[Need, str] = field(factory=dict)
     untaken: dict[Need, frozenset[str]] = field(factory=dict)
+    given: dict[str, Seen] = field(factory=dict)
 
     @classmethod
     def of(cls, backend: Backend) -> Capabilities:
         """Find out which tables a backend has, and whether it has dashboards; it is reset."""
         backend.reset()
-        tables, lacking = [], {}
+        tables, lacking, shown = [], {}, {}
         for table in LOG_TABLES:
             try:
-                look(backend, SERVICE, table)
+                shown[table.name] = look(backend, SERVICE, table)
                 tables.append(table)
             except NotImplementedError as error:
                 lacking[Select, table.name] = str(error) or f"there is no {table.name}"
         has = cls(tuple(tables), lacking)
+        if any(found.values for found in shown.values()):
+            has.given = shown
         dashboard = LogLine(SERVICE, GetDashboard(email=AMY.email))
         try:
             outcomes_of(backend, [dashboard])
@@ -115,12 +117,6 @@ class Capabilities:
 
 
 _TABLES: Final = frozenset({"", *(table.name for table in LOG_TABLES)})
-
-
-def need_of(line: LogLine) -> Need:
-    """Return what a line needs of a backend."""
-    request: Any = line.request
-    return type(request), request.table.name if isinstance(request, c.Update | c.Delete | Select) else ""
 
 
 def _shown(*tables: Table[Any]) -> tuple[Need, ...]:

@@ -6,43 +6,33 @@ first, so that the model can take over the ids that it made.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, Final, cast
+from itertools import chain
+from typing import Any, TypeAlias, cast
 
 import attrs
 from attrs import field, frozen
 
 from crm_domain import commands as c
 from crm_domain.command_log import LOG_TABLES, OWNER_COLUMNS, LoggedRead, LogLine
-from crm_domain.errors import Refused
 from crm_domain.ids import SERVICE
-from crm_domain.ports import Backend, JournalEntry
+from crm_domain.ports import Backend, JournalEntry, Tables
 from crm_domain.reads import GetDashboard, Read, Select
 from crm_domain.rows import TABLES
 from crm_domain.rules import HARDENED, Rules
 from crm_domain.schema import DEFAULT, Table
 
 from ..histories import Lines, Snapshot, overlapping_groups
-from ..people import LABELS, PEOPLE
+from ..people import PEOPLE
 from .backends import Keyed, Overlapping
-from .leniency import is_tolerated
-from .observing import (
-    ABSENT,
-    ANSWERED,
-    OBSERVERS,
-    Failed,
-    Seen,
-    compared_columns,
-    dashboard_shown,
-    identity_of,
-    look,
-    same_refusal,
-    seen,
-    seen_values,
-    told,
-)
-from .predicting import Outcome, Prediction, outcomes_of
+from .differences import NOTHING_KNOWN, Difference, Known, Outcome, Trait, differences_of
+from .observing import OBSERVERS, Seen, look, seen_values
+from .predicting import Prediction, outcomes_of
+from .stored import stored_in, take_over
+
+Watch: TypeAlias = Callable[[LogLine, Outcome, Tables], object]
+"""Is given each request, what the rules say, and the model's tables afterwards."""
 
 
 class NotInBackend(Exception):  # noqa: N818 - says what is not there, and is no error
@@ -60,29 +50,6 @@ class NotInBackend(Exception):  # noqa: N818 - says what is not there, and is no
 
 
 @frozen(kw_only=True)
-class Difference:
-    """Something in which a backend and the model are not the same.
-
-    Attributes:
-        text: What the backend said or showed, and what the rules say, in words.
-        line: What was asked: a line of the sequence, or a look at what came of it.
-        expected: The model's outcome.
-        outcome: The backend's.
-    """
-
-    text: str
-    line: LogLine
-    expected: Outcome = None
-    outcome: Outcome = None
-
-    @property
-    def shows(self) -> Lines:
-        """The look that shows it, if it is somebody's own; what the service sees, it sees in the final state."""
-        is_look = isinstance(self.line.request, Read) and self.line.principal != SERVICE
-        return Lines([self.line] if is_look else [])
-
-
-@frozen(kw_only=True)
 class Parting:
     """What a backend and the model did at the line where they parted.
 
@@ -94,7 +61,9 @@ class Parting:
         before: The state before the last lines, the same in both.
         after: The model's state after them.
         entries: What happened by the model.
-        stored: What the service sees in the backend's tables afterwards.
+        stored: What is in the backend's tables afterwards.
+        known: What was left out of the comparison.
+        followed: What the model took over on the way, by the number of the line after which it did.
     """
 
     lines: Lines
@@ -105,12 +74,35 @@ class Parting:
     after: Snapshot = field(repr=False)
     entries: Sequence[JournalEntry] = field(repr=False)
     stored: Mapping[str, Seen] = field(repr=False)
+    known: Known = NOTHING_KNOWN
+    followed: Mapping[int, Mapping[str, Seen]] = field(factory=dict, repr=False)
 
     @property
     def other_tables(self) -> frozenset[str]:
-        """The names of the tables in which the service sees other rows than the model has."""
+        """The names of the tables in which there are other rows than the model has."""
         after = self.after.values
         return frozenset(n for n, found in self.stored.items() if not found.same(seen_values(TABLES[n], after[n])))
+
+
+@frozen(kw_only=True)
+class Survey:
+    """Everything in which a backend and the model differ at one place.
+
+    Attributes:
+        answers: How the answers differ.
+        looks: How what everyone sees differs.
+        can_follow: Whether the two are the same again, as far as they were, once the model holds the rows that the
+            backend stored.
+    """
+
+    answers: tuple[Difference, ...]
+    looks: tuple[Difference, ...]
+    can_follow: bool
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether other rows are stored than the model has, by the service's word."""
+        return any(difference.line.principal == SERVICE for difference in self.looks)
 
 
 def understood(lines: Sequence[LogLine], backend: Backend) -> Lines:
@@ -145,7 +137,10 @@ class Lockstep:
         backend: The backend.
         rules: What it is held to.
         tables: The tables that it has.
-        looks: How everybody sees everything; by default the tables and the dashboards.
+        looks: How everyone sees everything; by default the tables and the dashboards.
+        known: What is left out of the comparison.
+        followed: Lines after which the model takes over what the backend did.
+        begins_with_rows: Whether there are rows after a reset, which the model takes over.
     """
 
     def __init__(
@@ -154,26 +149,44 @@ class Lockstep:
         rules: Rules = HARDENED,
         tables: tuple[Table[Any], ...] = LOG_TABLES,
         looks: Sequence[LogLine] | None = None,
+        *,
+        known: Known = NOTHING_KNOWN,
+        followed: Sequence[LogLine] = (),
+        begins_with_rows: bool = False,
     ) -> None:
         self.backend = backend
         self.rules = rules
         self.tables = tables
         self.looks = looks_of(tables) if looks is None else looks
+        self.known = known
+        self.followed = followed
+        self.begins_with_rows = begins_with_rows
 
-    def first(self, lines: Sequence[LogLine]) -> int | None:
+    def first(self, lines: Sequence[LogLine], watch: Watch | None = None) -> int | None:
         """Return the number of the line, from 1, at which a difference is seen; None if the two are the same.
 
-        Everybody looks at everything after the last line only, so that a difference that no answer
+        Everyone looks at everything after the last line only, so that a difference that no answer
         shows is seen later than it came; `place` says where.
+
+        Args:
+            lines: What is asked.
+            watch: Is given each request, what the rules say, and the model's tables afterwards.
 
         Raises:
             NotInBackend: The backend has no such thing.
         """
-        pair = _Pair(self.backend, self.rules, self.looks)
+        pair = _Pair(self)
         for group in overlapping_groups(lines):
-            if next(pair.ask(group), None):
+            difference = next(pair.ask(group), None)
+            if watch is not None:
+                pair.show(watch, group)
+            if difference:
                 return pair.number
-        return len(lines) if next(pair.look(), None) else None
+        if next(pair.look(), None):
+            return len(lines)
+        if watch is not None:
+            pair.show_looks(watch)
+        return None
 
     def place(self, lines: Sequence[LogLine], number: int) -> int:
         """Return the number of the line at which a difference came that is seen after *number* lines.
@@ -190,19 +203,25 @@ class Lockstep:
             middle = (same + other) // 2
         return other
 
-    def parting(self, lines: Sequence[LogLine]) -> Parting | None:
+    def parting(self, lines: Sequence[LogLine], about: frozenset[Trait] = frozenset()) -> Parting | None:
         """Return what happens at the last of *lines*, if the two part there; if they part earlier, there.
+
+        Args:
+            lines: What is asked.
+            about: Of several differences the first of these aspects is meant, if there is one.
 
         Raises:
             NotInBackend: The backend has no such thing.
         """
-        *earlier, last = overlapping_groups(lines)
-        pair = _Pair(self.backend, self.rules, self.looks)
-        for group in earlier:
-            if next(pair.ask(group), None):
-                return self.parting(lines[: pair.number])
+        pair, number = self._before_last(lines)
+        if number is not None:
+            return self.parting(lines[:number], about)
+        last = list(overlapping_groups(lines))[-1]
         before = pair.model.state()
-        difference = next(pair.ask(last), None) or next(pair.look(), None)
+        found = chain(pair.ask(last), pair.look())
+        difference = next(found, None)
+        if about and difference is not None and not difference.aspects & about:
+            difference = next((other for other in found if other.aspects & about), difference)
         if difference is None:
             return None
         return Parting(
@@ -213,21 +232,47 @@ class Lockstep:
             before=before,
             after=pair.model.state(),
             entries=tuple(pair.model.crm.journal.entries(after=before.journal.length)),
-            stored={table.name: look(self.backend, SERVICE, table) for table in self.tables},
+            stored=pair.stored(),
+            known=self.known,
+            followed=pair.taken_over,
         )
+
+    def survey(self, lines: Sequence[LogLine]) -> Survey:
+        """Return everything in which the two differ after the last of *lines*, where they part."""
+        pair, _ = self._before_last(lines)
+        answers = tuple(pair.ask(list(overlapping_groups(lines))[-1]))
+        looks = tuple(pair.look())
+        known = {trait for difference in looks for trait in difference.traits}
+        pair.take_over()
+        left = {trait for difference in pair.look() for trait in difference.traits}
+        is_stored = any(trait[0] == SERVICE for trait in known)
+        can_follow = is_stored and left <= known and not any(trait[0] == SERVICE for trait in left)
+        return Survey(answers=answers, looks=looks, can_follow=can_follow)
+
+    def _before_last(self, lines: Sequence[LogLine]) -> tuple[_Pair, int | None]:
+        """Return the two before the last of *lines*, or the number of an earlier line at which they part."""
+        pair = _Pair(self)
+        for group in list(overlapping_groups(lines))[:-1]:
+            if next(pair.ask(group), None):
+                return pair, pair.number
+        return pair, None
 
 
 class _Pair:
-    """A backend that was reset, and a new model beside it."""
+    """A backend that was reset, and a new model next to it."""
 
-    def __init__(self, backend: Backend, rules: Rules, looks: Sequence[LogLine]) -> None:
-        self._backend = backend
-        self._looks = looks
-        self.model = Prediction(rules)
+    def __init__(self, lockstep: Lockstep) -> None:
+        self._lockstep = lockstep
+        self._backend = lockstep.backend
+        self._known = lockstep.known
+        self.model = Prediction(lockstep.rules)
         self.number = 0
         self.answers: list[Sequence[Outcome]] = []
         self.expected: Sequence[Outcome] = ()
-        backend.reset()
+        self.taken_over: dict[int, Mapping[str, Seen]] = {}
+        self._backend.reset()
+        if lockstep.begins_with_rows:
+            self.take_over()
 
     def ask(self, group: Sequence[LogLine]) -> Iterator[Difference]:
         """Ask one line, or several that overlap; yield how the answers differ."""
@@ -238,15 +283,40 @@ class _Pair:
             raise NotInBackend(self.number, error) from error
         self.answers.append(outcomes)
         self.expected = self.model.ask(group, outcomes)
-        return differences_of(group, outcomes, self.expected)
+        if any(line in self._lockstep.followed for line in group):
+            self.take_over()
+            return iter(())
+        return differences_of(group, outcomes, self.expected, self._known)
 
     def look(self) -> Iterator[Difference]:
-        """Have everybody look at everything; yield what differs."""
-        return (difference for line in self._looks for difference in self._look(line))
+        """Have everyone look at everything; yield what differs."""
+        return (difference for line in self._lockstep.looks for difference in self._look(line))
 
     def _look(self, line: LogLine) -> Iterator[Difference]:
         found, expected = (outcomes_of(backend, [line]) for backend in (self._backend, self.model.backend))
-        return differences_of([line], found, expected)
+        return differences_of([line], found, expected, self._known)
+
+    def show(self, watch: Watch, group: Sequence[LogLine]) -> None:
+        """Have what was asked last watched."""
+        for line, expected in zip(group, self.expected, strict=True):
+            watch(line, expected, self.model.crm.tables)
+
+    def show_looks(self, watch: Watch) -> None:
+        """Have the looks watched."""
+        for line in self._lockstep.looks:
+            watch(line, None, self.model.crm.tables)
+
+    def stored(self) -> dict[str, Seen]:
+        """Return what is in the backend's tables."""
+        return {
+            table.name: stored_in(self._backend, table, look(self.model.backend, SERVICE, table), self._known)
+            for table in self._lockstep.tables
+        }
+
+    def take_over(self) -> None:
+        """Have the model hold what is in the backend's tables."""
+        self.taken_over[self.number] = self.stored()
+        take_over(self.model.crm, self.taken_over[self.number])
 
 
 @cache
@@ -257,110 +327,3 @@ def looks_of(tables: tuple[Table[Any], ...]) -> tuple[LogLine, ...]:
         *(GetDashboard(email=p.email) for p in PEOPLE),
     ]
     return tuple(LogLine(reader, read) for reader in OBSERVERS for read in reads)
-
-
-# --- what is not the same, in words ------------------------------------------------------------
-
-
-def differences_of(
-    group: Sequence[LogLine], outcomes: Sequence[Outcome], expected: Sequence[Outcome]
-) -> Iterator[Difference]:
-    """Yield how a backend's outcomes are not what the rules say."""
-    for line, outcome, wanted in zip(group, outcomes, expected, strict=True):
-        for text in _answers_differ(line, outcome, wanted):
-            yield Difference(text=text, line=line, expected=wanted, outcome=outcome)
-
-
-def _answers_differ(line: LogLine, outcome: Outcome, expected: Outcome) -> Iterator[str]:
-    """Yield how the backend's outcome is not what the rules say."""
-    asked = f"{LABELS.name(str(line.principal))} asked for {type(line.request).__name__}"
-    if outcome is not expected and is_tolerated(line, outcome, expected):
-        return
-    if isinstance(outcome, Failed):
-        if outcome != expected:
-            yield f"{asked} and it {outcome}, expected {_kind(expected)}"
-    elif isinstance(outcome, Refused) and isinstance(expected, Refused):
-        if not same_refusal(outcome, expected):
-            yield f"{asked} and got {_kind(outcome)}, expected {_kind(expected)}"
-    elif isinstance(outcome, Refused) or isinstance(expected, Refused):
-        yield f"{asked} and got {_kind(outcome)}, expected {_kind(expected)}"
-    elif isinstance(line.request, Select):
-        table = line.request.table
-        found, wanted = seen(table, outcome), seen(table, expected)
-        if not found.same(wanted):
-            yield f"{asked}: {_rows_differ(table, found, wanted)}"
-    elif isinstance(line.request, GetDashboard):
-        got, want = dashboard_shown(outcome), dashboard_shown(expected)
-        if got != want:
-            yield f"{asked} of {line.request.email}: {_dashboards_differ(got, want)}"
-    else:
-        for name in ANSWERED:
-            got, want = told(outcome, name), told(expected, name)
-            is_made = getattr(line.request, name, None) is DEFAULT
-            if got is not None and want is not None and got != want and not is_made:
-                yield f"{asked} and was told {name} {got}, expected {want}"
-
-
-def _kind(outcome: Outcome) -> str:
-    if isinstance(outcome, Refused):
-        return f"{outcome.code} ({outcome.message})" if outcome.message else outcome.code
-    return str(outcome) if isinstance(outcome, Failed) else "an answer"
-
-
-_LISTED_MAX: Final = 3
-"""How many differences of one look are told; a counterexample has few."""
-
-
-def _rows_differ(table: Table[Any], found: Seen, expected: Seen) -> str:
-    """Say how rows that somebody sees are not those that the rules say."""
-    if not isinstance(found.shown, tuple) or not isinstance(expected.shown, tuple):
-        return f"{table.name}: {_said(found)}, expected {_said(expected)}"
-    texts = [*_row_differences(table, found, expected)]
-    more = f", and {len(texts) - _LISTED_MAX} more" if len(texts) > _LISTED_MAX else ""
-    return "; ".join(texts[:_LISTED_MAX]) + more
-
-
-def _row_differences(table: Table[Any], found: Seen, expected: Seen) -> Iterator[str]:
-    names = compared_columns(table)
-    key = names.index(identity_of(table))
-    wanted = {row[key]: row for row in _rows(expected)}
-    for row in _rows(found):
-        place, twin = f"{table.name} {_named(row[key])}", wanted.pop(row[key], None)
-        if twin is None:
-            yield f"{place} is there, expected no such row"
-            continue
-        for name, value, want in zip(names, row, twin, strict=True):
-            if value != want and value is not ABSENT:
-                yield f"{place}: {name} is {_named(value)}, expected {_named(want)}"
-    for row in wanted.values():
-        yield f"{table.name} {_named(row[key])} is not there, expected {_row(names, row)}"
-
-
-def _rows(seen_: Seen) -> Sequence[Sequence[Any]]:
-    return seen_.shown if isinstance(seen_.shown, tuple) else ()
-
-
-def _row(names: Sequence[str], row: Sequence[Any]) -> str:
-    return ", ".join(f"{n} {_named(v)}" for n, v in zip(names, row, strict=True) if v is not None)
-
-
-def _named(value: object) -> str:
-    """Return a value in words: an id as its label."""
-    return LABELS.name(value) if isinstance(value, str) else str(value)
-
-
-def _said(rows: Seen) -> str:
-    return f"{len(rows.shown)} rows" if isinstance(rows.shown, tuple) else _kind(rows.shown)
-
-
-def _dashboards_differ(found: object, expected: object) -> str:
-    """Say how a dashboard is not the one that the rules say."""
-    if not isinstance(found, tuple) or not isinstance(expected, tuple):
-        return f"got {_whether(found)}, expected {_whether(expected)}"
-    return "; ".join(f"{n} is {v}, expected {w}" for (n, v), (_, w) in zip(found, expected, strict=True) if v != w)
-
-
-def _whether(dashboard: object) -> str:
-    if dashboard is None:
-        return "none"
-    return ", ".join(f"{n} {v}" for n, v in dashboard) if isinstance(dashboard, tuple) else str(dashboard)

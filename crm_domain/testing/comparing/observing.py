@@ -48,7 +48,28 @@ class Failed:
     error: Exception = field(eq=type)
 
     def __str__(self) -> str:
-        return f"failed with {type(self.error).__name__}: {self.error}"
+        return f"failed with {last_words(self.error)}"
+
+
+_ELSEWHERE: Final = frozenset({"crm_domain", "crm_adapters", "site-packages"})
+"""Folders with code that is not a backend's own: this library, and what is installed."""
+
+
+def last_words(error: BaseException) -> str:
+    """Return what an exception says, and the last line of the backend's own code that it came through.
+
+    Example:
+        >>> last_words(KeyError("credits"))
+        "KeyError: 'credits'"
+    """
+    said, place = f"{type(error).__name__}: {error}", ""
+    trace = error.__traceback__
+    while trace is not None:
+        *folders, name = trace.tb_frame.f_code.co_filename.replace("\\", "/").split("/")
+        if not _ELSEWHERE.intersection(folders) and not any(folder.startswith("python3") for folder in folders):
+            place = f" (in {name}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    return said + place
 
 
 class Absent(Enum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 from crm_domain import commands as c
 from crm_domain.command_log import LogLine
@@ -19,11 +19,9 @@ from crm_domain.sources import ManualClock, SequentialIds
 
 from ..histories import Past, Snapshot
 from .backends import CrmBackend, Keyed, Overlapping
+from .differences import Outcome
 from .leniency import may_be_refused
 from .observing import Failed, refused_or_failed, told
-
-Outcome: TypeAlias = Any
-"""An answer, a `Refused`, or `Failed`."""
 
 
 def outcomes_of(backend: Backend, group: Sequence[LogLine]) -> Sequence[Outcome]:

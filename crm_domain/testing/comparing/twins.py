@@ -16,9 +16,9 @@ from crm_domain.reads import Select
 from ..histories import Lines
 from ..interference import separated
 from ..people import Person
-from .lockstep import Difference, differences_of
+from .differences import Difference, Outcome, differences_of, need_of
 from .observing import Failed
-from .predicting import Outcome, id_chosen, outcomes_of
+from .predicting import id_chosen, outcomes_of
 
 
 def noticed(backend: Backend, lines: Lines, observer: Person, looks: Sequence[LogLine]) -> Iterator[Difference]:
@@ -43,7 +43,8 @@ def _differ(line: LogLine, outcome: Outcome, alone: Outcome) -> Iterator[Differe
         yield evolve(difference, text=f"{difference.text} as without the others")
     if isinstance(outcome, Refused) and isinstance(alone, Refused) and outcome.message != alone.message:
         text = f"{line.principal} was told {outcome.message!r}, and without the others {alone.message!r}"
-        yield Difference(text=text, line=line, expected=alone, outcome=outcome)
+        traits = frozenset({(line.principal.role, need_of(line), False, "message")})
+        yield Difference(text=text, line=line, expected=alone, outcome=outcome, traits=traits)
 
 
 def replayed_otherwise(backend: Backend, lines: Lines, looks: Sequence[LogLine]) -> Iterator[Difference]:

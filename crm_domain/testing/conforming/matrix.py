@@ -122,22 +122,26 @@ def matrix(backend: Backend, rules: Rules = HARDENED, *, search: Search | None =
     search = search or Search(backend, rules)
     known = len(search.findings)
     looks = [LogLine(SERVICE, Select(table=table)) for table in search.has.tables]
-    fork, partings = begun_with(
-        Fork(backend, Point.behind((), rules), search.has, Lines(), looks), at_price(SCENE, rules.credit_policy.price)
-    )
-    cells = tuple(cell for asker in ASKERS for table in LOG_TABLES for cell in _cells(fork, asker, table))
-    for lines in (*partings, *(Lines((*fork.begun, cell.line)) for cell in cells if not cell.agrees)):
-        search.ask(lines)
+    fork = Fork(backend, Point.behind((), rules, search.has.given), search.has, Lines(), looks, search.known)
+    fork = begun_with(fork, at_price(SCENE, rules.credit_policy.price), search.ask)
+    places = ((asker, table) for asker in ASKERS for table in LOG_TABLES if not search.is_over())
+    cells = tuple(cell for asker, table in places for cell in _cells(fork, asker, table, search))
+    for cell in cells:
+        if not cell.agrees:
+            search.ask(Lines((*fork.begun, cell.line)))
     search.requests += fork.requests
     findings = tuple(search.findings[known:])
     return MatrixReport(rules=rules, scene=fork.begun, cells=cells, findings=findings, requests=fork.requests)
 
 
-def _cells(fork: Fork, asker: Asker, table: Table[Any]) -> Iterator[Cell]:
-    asked = list(questions(asker, table))
-    lines = [LogLine(asker.principal, request) for _, request in asked]
+def _cells(fork: Fork, asker: Asker, table: Table[Any], search: Search) -> Iterator[Cell]:
+    asked = [(column, LogLine(asker.principal, request)) for column, request in questions(asker, table)]
+    asked = [(column, line) for column, line in asked if search.wants(line)]
+    lines = [line for _, line in asked]
     branches = fork.branches(at_price(lines, fork.point.crm.rules.credit_policy.price))
     for (column, _), branch in zip(asked, branches, strict=True):
+        if branch.is_there:
+            search.watch(branch.line, branch.expected, branch.after.tables)
         yield _cell(asker, table, column, branch)
 
 

@@ -212,14 +212,21 @@ class _Comparing(_Scope):
         return tuple(sorted(self._search.findings[self._known :], key=_length))
 
     def root(self, beginning: Lines) -> bytes:
-        fork, partings = begun_with(self._fork(Lines()), beginning)
-        self._note(fork, partings)
+        fork = begun_with(self._fork(Lines()), beginning, self._search.ask)
+        self._count(fork)
         return self._reached(fork.point.crm, fork.begun)
 
     def _asked(self, state: bytes, lines: Lines) -> Iterator[tuple[str, bytes]]:
         fork = self._fork(lines)
         branches = fork.branches(self.alphabet)
-        self._note(fork, [Lines((*lines, branch.line)) for branch in branches if branch.difference])
+        known = -1
+        while known < (known := len(self._search.known.traits)):  # what became known hides nothing else
+            differing = [n for n, branch in enumerate(branches) if branch.difference]
+            for n in differing:
+                self._search.ask(Lines((*lines, branches[n].line)))
+            for n, again in zip(differing, fork.branches([branches[n].line for n in differing]), strict=True):
+                branches[n] = again
+        self._count(fork)
         for branch in branches:
             if branch.is_there and not branch.difference:
                 is_same = branch.after is fork.point.crm
@@ -229,13 +236,13 @@ class _Comparing(_Scope):
     def _fork(self, lines: Lines) -> Fork:
         search = self._search
         looks = search.has.looks
-        return Fork(search.backend, Point.behind(lines, self.rules), search.has, lines, looks)
+        return Fork(
+            search.backend, Point.behind(lines, self.rules, search.has.given), search.has, lines, looks, search.known
+        )
 
-    def _note(self, fork: Fork, partings: Sequence[Lines]) -> None:
+    def _count(self, fork: Fork) -> None:
         self.requests += fork.requests
         self._search.requests += fork.requests
-        for lines in partings:
-            self._search.ask(lines)
 
 
 def _length(finding: Finding) -> int:

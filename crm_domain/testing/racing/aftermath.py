@@ -15,9 +15,9 @@ from crm_domain.laws import Violation, law_named
 from crm_domain.ports import Backend
 from crm_domain.schema import Table
 
+from ..comparing.differences import Outcome
 from ..comparing.judging import AGREES_WITH_MODEL
 from ..comparing.observing import Failed, look
-from ..comparing.predicting import Outcome
 from ..people import Person
 
 

@@ -17,9 +17,9 @@ from crm_domain.ids import SERVICE
 from crm_domain.laws import Violation, law_named
 from crm_domain.rules import Rules
 
+from ..comparing.differences import Outcome
 from ..comparing.judging import AGREES_WITH_MODEL
 from ..comparing.observing import told
-from ..comparing.predicting import Outcome
 from ..people import Person
 from .aftermath import Answered, Stored, balance_is, counted, mirrored, stored_once, strange, violation
 from .linearizability import Operation, unexplained

@@ -19,9 +19,10 @@ from crm_domain.ports import Backend
 from crm_domain.rules import HARDENED, Rules
 
 from ..comparing.backends import Keyed
+from ..comparing.differences import Outcome
 from ..comparing.judging import AGREES_WITH_MODEL
 from ..comparing.observing import Failed
-from ..comparing.predicting import Outcome, outcomes_of
+from ..comparing.predicting import outcomes_of
 from .aftermath import Answered, Stored, Unreadable
 from .contests import CONTESTS, Contest, Keys, Setting
 

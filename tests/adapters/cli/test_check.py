@@ -263,7 +263,46 @@ def test_a_backend_that_breaks_down(call: Any, module: Write, factory: str, mess
     module(FAILING)
     called = call("check", f"somebodys:{factory}", *SHORT)
     assert (called.exit_code, called.stdout) == (2, "")
-    assert called.stderr == f"Error: somebodys:{factory}: {message}\n"
+    assert called.stderr.startswith(f"Error: somebodys:{factory}: {message}")
+    assert called.stderr.count("\n") == 1
+
+
+DYING = """
+    from crm_domain import HARDENED, Crm
+    from crm_domain.testing import CrmBackend
+
+    class Dying(CrmBackend):
+        left = 60
+        error = {error}
+
+        def __init__(self):
+            super().__init__(lambda: Crm(rules=HARDENED.without({without})))
+
+        def reset(self):
+            if self.left == 0:
+                raise self.error
+            self.left -= 1
+            super().reset()
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "without", "exit_code"),
+    [
+        ("OSError('gone')", "'exact_price'", 1),
+        ("OSError('gone')", "", 2),
+        ("KeyboardInterrupt()", "'exact_price'", 130),
+    ],
+)
+def test_what_was_found_so_far_is_printed(call: Any, module: Write, error: str, without: str, exit_code: int) -> None:
+    """Whether a server dies, or somebody presses Ctrl-C: the table and the sequences are there."""
+    module(DYING.format(error=error, without=without))
+    called = call("check", "somebodys:Dying", *SHORT)
+    assert called.exit_code == exit_code
+    why = "it was interrupted" if exit_code == 130 else "it broke down: OSError: gone (in somebodys.py, line "
+    assert called.stderr.startswith(f"Error: somebodys:Dying: {why}")
+    assert f"It ended early, as {why[:20]}" in " ".join(called.stdout.split())
+    assert ("Sequence 1: balance_equals_granted_minus_consumed" in called.stdout) == bool(without)
 
 
 def test_a_backend_is_closed(module: Write, tmp_path: Path) -> None:
@@ -387,10 +426,35 @@ def test_what_is_no_budget(call: Any, text: str) -> None:
 
 
 def test_a_budget_ends_the_search(call: Any, module: Write) -> None:
-    """Without a number of walks, time alone stops it; the known holes are tried in any case."""
+    """It is the whole search; a law that nothing put to the test is not said to have held, and is an error if wanted."""
     module(GOOD)
-    called = call("check", "somebodys:sloppy", "--budget", "0s", "--json")
+    for strict, exit_code in ((), 0), (("--strict",), 3):
+        called = call("check", "somebodys:good", "--budget", "0s", *strict)
+        assert called.exit_code == exit_code
+        assert "nothing is broken that was tried; not exercised: balance_never_negative" in " ".join(
+            called.stdout.split()
+        )
+    (told,) = call("check", "somebodys:sloppy", "--budget", "0s", "--json").objects
+    assert (told["walks"], told["requests"], told["findings"]) == (0, 0, [])
+    assert told["not_exercised"] == [law["name"] for law in told["laws"]]
+
+
+def test_a_search_for_one_law(call: Any, module: Write) -> None:
+    """Of the others nothing is said; a law that there is not is a mistake."""
+    module(GOOD)
+    law = "mirror_equals_profile"
+    called = call("check", "somebodys:sloppy", *SHORT, "--only", law, "--plain-text-only", "--json")
     (told,) = called.objects
+    assert (called.exit_code, [law["name"] for law in told["laws"]]) == (0, [law])
+    assert told["laws"][0]["times"] > 0
+    wrong = call("check", "somebodys:sloppy", "--only", "gravity")
+    assert (wrong.exit_code, "there is no law 'gravity'" in wrong.stderr) == (2, True)
+
+
+def test_a_search_that_stops_at_the_first_finding(call: Any, module: Write) -> None:
+    """No walk is made then."""
+    module(GOOD)
+    (told,) = call("check", "somebodys:sloppy", "--stop-at-first", "--json", "--no-matrix").objects
     assert (told["walks"], len(told["findings"])) == (0, 1)
 
 
@@ -404,11 +468,23 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_progress_is_silent_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
-    """Where nobody waits at a terminal, nothing is shown."""
+@pytest.fixture(autouse=True)
+def silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine takes so long that a line of progress would be printed."""
+    monkeypatch.setattr("crm_adapters.cli.check._LINE_EVERY_SECONDS", 10_000.0)
+
+
+def test_progress_is_a_line_now_and_then_in_a_pipe(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nobody waits at a terminal, a log has a line now and then."""
+    monkeypatch.setattr("crm_adapters.cli.check._LINE_EVERY_SECONDS", 20.0)
+    times = iter([100.0, 103.0, 121.0, 125.0])
+    monkeypatch.setattr("crm_adapters.cli.check.time.monotonic", lambda: next(times))
     with _progress() as progress:
-        assert progress is None
-    assert capsys.readouterr().err == ""
+        for walks, findings in ((1, 0), (1200, 2), (1201, 2)):
+            progress(walks, findings)
+    assert capsys.readouterr().err == "21 s: 1,200 walks, 2 findings\n"
 
 
 def test_progress_is_one_line_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,7 +494,6 @@ def test_progress_is_one_line_that_goes_away(monkeypatch: pytest.MonkeyPatch) ->
     times = iter([100.0, 100.05, 103.0, 103.01])
     monkeypatch.setattr("crm_adapters.cli.check.time.monotonic", lambda: next(times))
     with _progress() as progress:
-        assert progress is not None
         for walks, findings in ((1, 0), (1200, 2), (1201, 2)):
             progress(walks, findings)
     assert screen.getvalue() == "\r\033[K3 s: 1,200 walks, 2 findings\r\033[K"

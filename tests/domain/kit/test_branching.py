@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import attrs
 import pytest
 
-from crm_domain import HARDENED, SERVICE, CreateRecording, Delete, Principal, SyncCrmUser, TrackView, Update
+from crm_domain import HARDENED, SERVICE, CreateRecording, Delete, Principal, SyncCrmUser, TrackLogin, TrackView, Update
 from crm_domain.command_log import LogLine
 from crm_domain.errors import refusal
 from crm_domain.reads import GetDashboard, Select
@@ -113,6 +115,15 @@ def test_a_look_that_is_not_there_is_passed_over() -> None:
     assert fork.has.lacking == {(GetDashboard, ""): "no dashboards"}
 
 
+class RefusesViews(CrmBackend):
+    """Refuses to count a view."""
+
+    def execute(self, principal: Principal, command: Any) -> Any:
+        if isinstance(command, TrackView) and principal.is_service:
+            raise refusal("conflict")
+        return super().execute(principal, command)
+
+
 class LosesViews(CrmBackend):
     """Answers views, and counts none."""
 
@@ -135,12 +146,41 @@ def test_a_beginning_keeps_what_both_agree_on() -> None:
     """Lines at which the two part, or that the backend does not have, are left out; the first are told."""
     bob = LogLine(SERVICE, SyncCrmUser(user_id=BOB.user_id, email=BOB.email))
     delete = LogLine(SERVICE, Delete(table="crm_resumes"))
-    fork, partings = begun_with(fork_of(LosesViews()), Lines((SYNC, VIEW, DENIED, bob, delete)))
+    noted: list[Lines] = []
+    fork = begun_with(fork_of(RefusesViews()), Lines((SYNC, VIEW, DENIED, bob, delete)), noted.append)
     assert fork.begun == (SYNC, DENIED, bob, delete)
-    assert partings == ((SYNC, VIEW),)
+    assert noted == [(SYNC, VIEW)]
     assert len(fork.point.crm.tables.crm_users) == 2
-    fork, partings = begun_with(fork_of(WithoutViews()), Lines((SYNC, VIEW, bob)))
-    assert (fork.begun, partings) == ((SYNC, bob), ())
+    assert begun_with(fork_of(WithoutViews()), Lines((SYNC, VIEW, bob)), noted.append).begun == (SYNC, bob)
+    assert len(noted) == 1
+
+
+def test_the_model_follows_what_a_beginning_stores() -> None:
+    """A line that both accepted stays, though other rows are stored: the model holds them from there on."""
+    noted: list[Lines] = []
+    fork = begun_with(fork_of(LosesViews()), Lines((SYNC, VIEW, DENIED)), noted.append)
+    assert fork.begun == (SYNC, VIEW, DENIED)
+    assert noted
+    assert all(lines == (SYNC, VIEW) for lines in noted)
+    assert [stats.total_views for stats in fork.point.crm.tables.crm_dashboard_stats] == [0]
+    (login,) = fork.branches([LogLine(SERVICE, TrackLogin(email=AMY.email))])
+    assert login.difference is None
+    assert [stats.total_views for stats in login.after.tables.crm_dashboard_stats] == [0]
+
+
+def test_a_beginning_goes_without_what_cannot_be_followed() -> None:
+    """Where the service's word and the owners' word contradict each other, the line is left out."""
+
+    class HidesViews(CrmBackend):
+        def select(self, principal: Principal, table: str, where: Mapping[str, Any]) -> Sequence[Any]:
+            rows = super().select(principal, table, where)
+            if table == "crm_dashboard_stats" and principal.is_service:
+                return [attrs.evolve(row, total_views=0) for row in rows]
+            return rows
+
+    fork = fork_of(HidesViews())
+    fork.looks = (*LOOKS, LogLine(AMY.principal, Select(table="crm_dashboard_stats")))
+    assert begun_with(fork, Lines((SYNC, VIEW, DENIED)), lambda _: None).begun == (SYNC, DENIED)
 
 
 class WithoutTranscriptions(CrmBackend):
@@ -156,8 +196,9 @@ def test_a_beginning_goes_without_columns_that_are_not_there() -> None:
     """The rest of such a line is asked."""
     own: dict[str, Any] = {"user_id": AMY.user_id, "email": AMY.email, "video_url": "https://example.com/1.mp4"}
     recording = LogLine(AMY.principal, CreateRecording(**own, transcription="hello"))
-    fork, partings = begun_with(fork_of(WithoutTranscriptions()), Lines((SYNC, recording)))
-    assert (fork.begun, partings) == ((SYNC, LogLine(AMY.principal, CreateRecording(**own))), ())
+    noted: list[Lines] = []
+    fork = begun_with(fork_of(WithoutTranscriptions()), Lines((SYNC, recording)), noted.append)
+    assert (fork.begun, noted) == ((SYNC, LogLine(AMY.principal, CreateRecording(**own))), [])
     assert len(fork.point.crm.tables.crm_recordings) == 1
 
 

@@ -28,9 +28,11 @@ from crm_domain import (
     Update,
 )
 from crm_domain.command_log import LogLine
+from crm_domain.errors import refusal
 from crm_domain.reads import GetDashboard
 from crm_domain.rules import SAFEGUARDS
 from crm_domain.testing import BOB, CrmBackend, Lines, broken_laws, conformance, run
+from crm_domain.testing.conforming.reports import EVERY_LAW, BrokeDown, Interrupted
 from crm_domain.testing.conforming.searching import Search
 
 LAW_OF = {name: safeguard.law for name, safeguard in SAFEGUARDS.items() if safeguard.law is not None}
@@ -84,26 +86,133 @@ def test_same_call_finds_the_same() -> None:
 
 
 def test_progress_is_told() -> None:
-    """Behind every walk it is told how many there were, and how much was found."""
-    told: list[tuple[int, int]] = []
-    conformance(without("one_primary"), walks=3, progress=lambda walks, findings: told.append((walks, findings)))
-    assert [walks for walks, _ in told] == [1, 2, 3]
-    assert told[-1][1] >= 1
+    """After every step it is said how many walks there were, and how much was found."""
+    steps: list[tuple[int, int]] = []
+    conformance(without("one_primary"), walks=3, progress=lambda walks, findings: steps.append((walks, findings)))
+    assert {walks for walks, _ in steps} == {0, 1, 2, 3}
+    assert steps == sorted(steps)
+    assert steps[-1][1] >= 1
 
 
 @pytest.fixture
 def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock that goes on by a second whenever somebody looks at it."""
+    """A clock that goes on by a second whenever it is looked at."""
     seconds = count()
     monkeypatch.setattr("time.monotonic", lambda: float(next(seconds)))
 
 
 @pytest.mark.usefixtures("ticking")
 def test_a_search_stops_when_its_time_is_over() -> None:
-    """Walks are made until the time is over, or their number is reached."""
-    assert conformance(CrmBackend(), seconds=0).walks == 0
-    assert conformance(CrmBackend(), seconds=3).walks == 3
-    assert conformance(CrmBackend(), seconds=3, walks=2).walks == 2
+    """The whole search does, known holes and matrix included; or when the number of walks is reached."""
+    report = conformance(CrmBackend(), seconds=0)
+    assert (report.walks, report.requests) == (0, 0)
+    assert conformance(CrmBackend(), seconds=30, with_matrix=True).requests < 100
+    assert 0 < conformance(CrmBackend(), seconds=200).walks < 60
+    assert conformance(CrmBackend(), seconds=1000, walks=2).walks == 2
+
+
+@pytest.mark.usefixtures("ticking")
+def test_what_is_found_late_is_not_shortened_any_more() -> None:
+    """Shortening ends with the time, too: the finding stays as long as it is then."""
+    in_time = conformance(without("same_owner_reference"), seconds=1000, walks=1, stop_at_first=True)
+    (late,) = conformance(without("same_owner_reference"), seconds=61, walks=1, stop_at_first=True).findings
+    assert len(late.lines) >= len(in_time.findings[0].lines)
+
+
+def test_no_walk_is_no_search() -> None:
+    """A search without walks is asked for by mistake, and so is a law that there is not."""
+    with pytest.raises(ValueError, match="walks: expected 1 or more, got 0"):
+        conformance(CrmBackend(), walks=0)
+    with pytest.raises(ValueError, match="only: there is no law 'gravity'; there are balance_never_negative"):
+        conformance(CrmBackend(), walks=1, only=["gravity"])
+
+
+def test_laws_that_nothing_put_to_the_test_are_not_held() -> None:
+    """A search that was over before it began says of no law that it held."""
+    report = conformance(CrmBackend(), seconds=0)
+    assert {verdict.verdict for verdict in report.verdicts} == {"not exercised"}
+    assert set(report.not_exercised) == {law.name for law in EVERY_LAW}
+    assert "no law is broken" not in str(report)
+    assert set(report.untried.values()) == {"the search ended before"}
+
+
+def test_one_law_may_be_searched_for() -> None:
+    """Of the others nothing is said, and what breaks them is not shortened."""
+    backend = without("one_primary", "exact_price")
+    report = conformance(backend, walks=3, only=["at_most_one_primary_resume"])
+    assert report.broken == {"at_most_one_primary_resume"}
+    assert [verdict.law.name for verdict in report.verdicts] == ["at_most_one_primary_resume"]
+
+
+def test_a_search_may_stop_at_the_first_finding() -> None:
+    """Then nothing else is looked for."""
+    report = conformance(without("owner_pair", "one_primary"), walks=3, stop_at_first=True)
+    assert (len(report.findings), report.walks) == (1, 0)
+
+
+def test_a_walk_that_found_something_is_made_first_in_another_search() -> None:
+    """A finding says which walk it was; a search that is given it finds the same before any hole is tried."""
+
+    class Overdrawn(CrmBackend):
+        """Refuses a certain recording, which no hole asks for."""
+
+        def execute(self, principal: Principal, command: Any) -> Any:
+            if isinstance(command, CreateRecording) and command.transcription == "b":
+                raise refusal("conflict")
+            return super().execute(principal, command)
+
+    found = conformance(Overdrawn(), walks=60, stop_at_first=True).findings[0]
+    again = conformance(Overdrawn(), walks=1, replay=[found.walk], stop_at_first=True).findings[0]
+    assert again.lines == found.lines
+    assert again.found_after < found.found_after
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_odd_characters_may_be_left_out(plain: bool) -> None:  # noqa: FBT001
+    """Then no request has any, in walks and in the matrix."""
+
+    class Listening(CrmBackend):
+        has_heard = False
+
+        def execute(self, principal: Principal, command: Any) -> Any:
+            self.has_heard |= not repr(command).isascii() or "\\x00" in repr(command)
+            return super().execute(principal, command)
+
+    backend = Listening()
+    conformance(backend, walks=10, plain_text_only=plain, with_matrix=True)
+    assert backend.has_heard == (not plain)
+
+
+class Dying(CrmBackend):
+    """Cannot be reset after a while."""
+
+    resets = 0
+
+    def reset(self) -> None:
+        self.resets += 1
+        if self.resets > 100:
+            raise self.error
+        super().reset()
+
+    error: BaseException = ConnectionError("server closed the connection")
+
+
+def test_a_search_that_breaks_down_has_what_was_found() -> None:
+    """Whether the server dies or somebody presses Ctrl-C."""
+
+    class Sloppy(Dying):
+        def __init__(self) -> None:
+            super().__init__(lambda: Crm(rules=HARDENED.without("tracking_read_only")))
+
+    with pytest.raises(BrokeDown, match="ConnectionError: server closed the connection") as broken:
+        conformance(Sloppy())
+    assert broken.value.report.broken == {"no_user_command_raises_credits"}
+    assert "It ended early, as it broke down: ConnectionError" in str(broken.value.report)
+    Sloppy.error = KeyboardInterrupt()
+    with pytest.raises(Interrupted) as interrupted:
+        conformance(Sloppy())
+    assert interrupted.value.report.broken == {"no_user_command_raises_credits"}
+    assert "It ended early, as it was interrupted" in str(interrupted.value.report)
 
 
 def test_some_walks_are_made_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,7 +401,6 @@ def test_the_matrix_may_be_part_of_the_search() -> None:
     with_it = conformance(CrmBackend(), walks=1, with_matrix=True)
     assert with_it.requests > 10_000
     assert not with_it.findings
-    assert conformance(CrmBackend(), seconds=0, with_matrix=True).requests < 100
 
 
 @pytest.mark.parametrize("free", [0, 2, 4])
@@ -309,6 +417,6 @@ def test_the_last_credit_is_spent_even_where_balances_are_not_set(free: int) -> 
                 return None
 
     rules = attrs.evolve(HARDENED, credit_policy=CreditPolicy(initial_credits=free))
-    report = conformance(OneTooMany(lambda: Crm(rules=rules)), rules, walks=0)
+    report = conformance(OneTooMany(lambda: Crm(rules=rules)), rules, walks=1, stop_at_first=True)
     assert [len(finding.lines) for finding in report.findings] == [free + 2]
     assert isinstance(report.findings[0].lines[-1].request, CreateRecording)

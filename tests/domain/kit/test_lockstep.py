@@ -111,7 +111,7 @@ def test_ids_that_the_backend_makes_are_taken_over() -> None:
 @pytest.mark.parametrize(
     ("kind", "answer", "line", "text"),
     [
-        (TrackView, OSError("gone"), VIEW, "service asked for TrackView and it failed with OSError: gone, expected an answer"),
+        (TrackView, OSError("gone"), VIEW, "service asked for TrackView and it failed with OSError: gone (in test_lockstep.py, line "),
         (TrackView, refusal("conflict", "no"), VIEW, "got conflict (no), expected an answer"),
         (TrackView, refusal("conflict"), VIEW, "got conflict, expected an answer"),
         (TrackView, {"affected": 2}, VIEW, "was told affected 2, expected 1"),

@@ -7,10 +7,20 @@ from typing import Any
 import attrs
 import pytest
 
-from crm_domain import HARDENED, SERVICE, CreateRecording, Delete, SyncCrmUser, TrackView, Update
+from crm_domain import (
+    HARDENED,
+    SERVICE,
+    CreateRecording,
+    Delete,
+    RecordPayment,
+    SyncCrmUser,
+    TrackTime,
+    TrackView,
+    Update,
+)
 from crm_domain.command_log import LogLine, id_named
 from crm_domain.reads import Select
-from crm_domain.testing import AMY, Lines, broken_laws, run, walk
+from crm_domain.testing import AMY, BOB, Lines, broken_laws, run, walk
 from crm_domain.testing.conforming.shrinking import shortened
 
 AMYS: dict[str, Any] = {"user_id": AMY.user_id, "email": AMY.email}
@@ -78,7 +88,7 @@ def test_an_update_keeps_one_column() -> None:
 
 def test_an_update_keeps_the_columns_that_matter() -> None:
     """Where one column alone shows nothing, all are left."""
-    line = LogLine(SERVICE, Update(table="crm_resumes", set={"resume_name": "a", "file_type": "b"}))
+    line = LogLine(SERVICE, Update(table="crm_resumes", set={"resume_name": "a", "file_type": "a"}))
     assert shortened(Lines([line]), lambda lines: [len(getattr(one.request, "set", ())) for one in lines] == [2]) == (
         line,
     )
@@ -88,3 +98,53 @@ def test_an_update_keeps_the_columns_that_matter() -> None:
 def test_keys_and_overlaps_that_do_not_matter_go(manner: dict[str, Any]) -> None:
     """A line is asked without a key and alone, if that shows the same."""
     assert _kept_as(attrs.evolve(SYNC, **manner)) == SYNC
+
+
+def test_arguments_that_do_not_matter_go() -> None:
+    """Not only columns of rows: what any command says besides whom it is about."""
+    sync = SyncCrmUser(**AMYS, payment_details={"plan": "free"})
+    assert _kept_as(LogLine(SERVICE, sync)) == SYNC
+    paid = RecordPayment(user_id=AMY.user_id, amount="12.99", ref="pay-3", id=id_named("payment-1"))
+    assert _kept_as(LogLine(SERVICE, paid)).request == RecordPayment(user_id=AMY.user_id, amount="12.99", ref="a")
+
+
+@pytest.mark.parametrize(
+    ("odd", "plain"),
+    [
+        (SyncCrmUser(user_id=AMY.user_id, email=" AMY@X.TEST "), SYNC.request),
+        (TrackTime(email=AMY.email, seconds=2**40), TrackTime(email=AMY.email, seconds=1)),
+        (
+            Update(table="crm_resumes", set={"resume_name": "caf\u00e9"}),
+            Update(table="crm_resumes", set={"resume_name": "a"}),
+        ),
+        (
+            Update(table="profiles", set={"credits_remaining": 7}),
+            Update(table="profiles", set={"credits_remaining": 1}),
+        ),
+    ],
+)
+def test_values_that_do_not_matter_become_plain(odd: Any, plain: Any) -> None:
+    """A counterexample has no decoys: no odd spelling, number or character that is not needed."""
+    assert _kept_as(LogLine(SERVICE, odd)).request == plain
+
+
+def test_a_value_that_a_column_does_not_take_is_not_put_there() -> None:
+    """A status stays one of those that there are."""
+    line = LogLine(SERVICE, Update(table="crm_recordings", set={"status": "failed"}))
+    assert _kept_as(line) == line
+
+
+def test_people_and_rows_are_the_first_that_there_are() -> None:
+    """Whoever it was and whichever row: what is shown is about Amy, and about the first row."""
+    own: dict[str, Any] = {"user_id": BOB.user_id, "email": BOB.email}
+    lines = Lines(
+        [
+            LogLine(SERVICE, SyncCrmUser(**own)),
+            LogLine(BOB.principal, CreateRecording(id=id_named("recording-3"), **own)),
+            LogLine(SERVICE, Delete(table="crm_recordings", where={"id": id_named("recording-3")})),
+        ]
+    )
+    needed = [type(line.request) for line in lines]
+    short = shortened(lines, lambda some: [type(line.request) for line in some] == needed)
+    recording = CreateRecording(id=id_named("recording-1"), **AMYS)
+    assert short == (SYNC, LogLine(AMY.principal, recording), LogLine(SERVICE, Delete(table="crm_recordings")))

@@ -5,11 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
+from unittest import SkipTest
 
 import pytest
+from hypothesis.database import InMemoryExampleDatabase
 
-from crm_domain import HARDENED, Crm
+from crm_domain import HARDENED, CreateRecording, Crm, Principal
+from crm_domain.errors import refusal
 from crm_domain.ports import Backend
 from crm_domain.testing import ConformanceSuite, CrmBackend, RaceSuite
 from crm_domain.testing.conforming.reports import EVERY_LAW
@@ -168,3 +173,62 @@ def test_kit_is_imported_without_pytest() -> None:
     """Whoever searches without pytest needs none."""
     code = "import sys, crm_domain.testing; sys.exit('pytest' in sys.modules or '_pytest' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+class Jealous(CrmBackend):
+    """Refuses recordings with a certain transcription, which no known hole asks for."""
+
+    resets = 0
+
+    def reset(self) -> None:
+        type(self).resets += 1
+        super().reset()
+
+    def execute(self, principal: Principal, command: Any) -> Any:
+        if isinstance(command, CreateRecording) and command.transcription == "b":
+            raise refusal("conflict")
+        return super().execute(principal, command)
+
+
+@pytest.mark.parametrize("database", [InMemoryExampleDatabase(), None], ids=["kept", "not kept"])
+def test_what_failed_is_tried_first_in_the_next_run(
+    monkeypatch: pytest.MonkeyPatch, database: InMemoryExampleDatabase | None
+) -> None:
+    """The walk of a failure is in hypothesis' example database; once it is mended, it is there no more."""
+    monkeypatch.setattr("crm_domain.testing.suite.settings", lambda: SimpleNamespace(database=database))
+
+    def first_found(backend: Backend) -> int | None:
+        suite: Any = type("Suite", (ConformanceSuite,), {"walks": 40, "__module__": "mine"})
+        with suppress(AssertionError):
+            suite().test_law(backend, "agrees_with_model")
+        return min((finding.found_after for finding in suite._report.findings), default=None)
+
+    before, again = first_found(Jealous()), first_found(Jealous())
+    assert before is not None
+    assert again is not None
+    assert (again < before) == (database is not None)
+    assert first_found(CrmBackend()) is None
+    assert first_found(Jealous()) == before
+
+
+def test_a_failure_names_its_seed() -> None:
+    """So that it can be had again, elsewhere too."""
+    suite = type("Seeded", (ConformanceSuite,), {"walks": 1, "seed": 5})
+    with pytest.raises(AssertionError, match=r"\(seed 5\)\.$"):
+        suite().test_law(CrmBackend(lambda: Crm(rules=HARDENED.without("one_primary"))), "at_most_one_primary_resume")
+
+
+def test_a_law_that_nothing_tried_is_skipped() -> None:
+    """A pass would say that it held."""
+    suite = type("Idle", (ConformanceSuite,), {"walks": 1})
+
+    class Idle:
+        def __init__(self) -> None:
+            model = CrmBackend()
+            self.reset, self.select = model.reset, model.select
+
+        def execute(self, principal: Principal, command: Any) -> Any:
+            raise NotImplementedError("nothing is done here")
+
+    with pytest.raises(SkipTest, match="refused_changes_nothing: not exercised"):
+        suite().test_law(Idle(), "refused_changes_nothing")
