@@ -57,8 +57,11 @@ class Edited:
         Raises:
             ValueError: The function has no such text.
         """
-        query = "select pg_get_functiondef(%s::regproc)"
-        ((text,),) = connection.execute(query, [f"public.{self.function}"]).fetchall()
+        query = (
+            "select pg_get_functiondef(p.oid) from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
+            " where p.proname = %s and n.nspname in ('public', 'crm_internal')"
+        )
+        ((text,),) = connection.execute(query, [self.function]).fetchall()
         if self.old not in text:
             raise ValueError(f"{self.old!r} does not stand in {self.function}")
         connection.execute(text.replace(self.old, self.new))

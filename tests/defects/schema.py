@@ -184,7 +184,7 @@ GRANTS: Final = (
         "Users may update their own row of the main table.",
         _MIRROR,
         Sql('grant update on public."digital_resume_by_CRM", public.digital_resume_by_crm to authenticated'),
-        Sql("grant execute on function public.crm_email_fault to authenticated"),
+        Sql("grant execute on function crm_internal.crm_email_fault to authenticated"),
         Sql(f"create policy own on public.digital_resume_by_crm for update to authenticated using ({_OWN})"),
         asked=(_synced(AMY), _updated(AMY.principal, "crm_users", credits_remaining=5)),
     ),
@@ -262,7 +262,8 @@ GRANTS: Final = (
         "everybody_executes",
         "A function that grants credits with its owner's rights may be executed by PUBLIC.",
         _POLICIES,
-        Sql("grant execute on function public.crm_grant to public"),
+        Sql("grant usage on schema crm_internal to public"),
+        Sql("grant execute on function crm_internal.crm_grant to public"),
     ),
     schema_defect(
         "own_rows_are_not_updated",
@@ -304,7 +305,7 @@ TRIGGERS: Final = (
         _COUNTERS,
         Sql(
             "create trigger again after update on public.crm_resumes referencing new table as fresh "
-            "for each statement execute function public.crm_resume_stats()"
+            "for each statement execute function crm_internal.crm_resume_stats()"
         ),
     ),
     schema_defect(
@@ -313,7 +314,7 @@ TRIGGERS: Final = (
         _COUNTERS,
         Sql(
             "create trigger again after delete on public.crm_job_requests referencing old table as fresh "
-            "for each statement execute function public.crm_job_request_stats()"
+            "for each statement execute function crm_internal.crm_job_request_stats()"
         ),
     ),
     schema_defect(
@@ -616,13 +617,13 @@ FUNCTIONS: Final = (
         "charge_with_the_users_rights",
         "The function that charges runs with the rights of whoever records.",
         _MODEL,
-        Sql("alter function public.crm_charge security invoker"),
+        Sql("alter function crm_internal.crm_charge security invoker"),
     ),
     schema_defect(
         "unpinned_path",
         "A definer function looks names up in the caller's search_path.",
         _ONE_CREDIT,
-        Sql("alter function public.crm_charge reset search_path"),
+        Sql("alter function crm_internal.crm_charge reset search_path"),
         Edited("crm_charge", "public.profiles", "profiles"),
     ),
     schema_defect(
@@ -635,7 +636,7 @@ FUNCTIONS: Final = (
         "types_of_a_trigger_are_looked_for_in_pg_temp_first",
         "The search_path of a trigger's definer function does not name pg_temp.",
         _POLICIES,
-        Sql("alter function public.crm_recording_status set search_path = pg_catalog"),
+        Sql("alter function crm_internal.crm_recording_status set search_path = pg_catalog"),
     ),
     schema_defect(
         "own_table_is_looked_for_in_pg_temp_first",
@@ -649,7 +650,7 @@ FUNCTIONS: Final = (
         "temporary_view_is_read",
         "A definer function reads a table without its schema, and its search_path does not name pg_temp.",
         _POLICIES,
-        Sql("alter function public.crm_lone_mirror set search_path = public"),
+        Sql("alter function crm_internal.crm_lone_mirror set search_path = public"),
         Edited("crm_lone_mirror", "public.profiles", "profiles"),
     ),
     schema_defect(
@@ -657,14 +658,14 @@ FUNCTIONS: Final = (
         "The search_path of a definer function begins with a schema where users may create functions.",
         _POLICIES,
         *_PLUGINS,
-        Sql("alter function public.crm_recording_status set search_path = plugins, pg_catalog, pg_temp"),
+        Sql("alter function crm_internal.crm_recording_status set search_path = plugins, pg_catalog, pg_temp"),
     ),
     schema_defect(
         "operators_of_users_are_applied",
         "The search_path of a definer function that calls no other begins with a schema where users may create operators.",
         _POLICIES,
         *_PLUGINS,
-        Sql("alter function public.crm_credit_sync set search_path = plugins, pg_catalog, pg_temp"),
+        Sql("alter function crm_internal.crm_credit_sync set search_path = plugins, pg_catalog, pg_temp"),
     ),
     schema_defect(
         "no_user_is_the_service",

@@ -15,7 +15,7 @@ from crm_domain.rows import CRM_USERS, IDEMPOTENCY_KEYS, REGULAR_TABLES
 from crm_domain.rules import Rules
 from crm_domain.schema import Table
 
-from .declared import qualified
+from .declared import home, qualified
 
 USER: Final = "authenticated"
 SERVICE_ROLE: Final = "service_role"
@@ -74,7 +74,7 @@ def writer_conditions(table: Table[Any], rules: Rules) -> Iterator[str]:
     if rules.separate_populations and table in REGULAR_TABLES:
         yield f"not exists (select from {account})"
     elif rules.active_only and table is CRM_USERS:
-        yield "(select public.crm_is_active())"  # a table's policy cannot look into the table itself
+        yield f"(select {home(rules)}.crm_is_active())"  # a table's policy cannot look into the table itself
     elif rules.active_only:
         yield f"not exists (select from {account} and not account.is_active)"
 

@@ -279,6 +279,15 @@ from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespa
 where n.nspname not in ('pg_catalog', 'information_schema')
 """
 
+SCHEMAS: Final = """
+select 'public'::pg_catalog.regnamespace::pg_catalog.oid
+union select f.pronamespace from pg_catalog.pg_trigger t
+  join pg_catalog.pg_class r on r.oid = t.tgrelid join pg_catalog.pg_proc f on f.oid = t.tgfoid
+ where r.relnamespace = 'public'::pg_catalog.regnamespace and not t.tgisinternal
+   and f.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace
+"""
+"""Where functions are that belong to the schema: in ``public``, and wherever its triggers have theirs."""
+
 
 def _check_roles(connection: psycopg.Connection[Any], operations: Operations) -> None:
     roles = operations.roles

@@ -28,6 +28,20 @@ _TOO_LONG: Final = (
 _PAIRED: Final = ("email", "user_id")
 
 
+INTERNAL: Final = "crm_internal"
+"""The schema of functions that only others of ours call. PostgREST, which is not given its name, does not see them."""
+
+
+def home(rules: Rules) -> str:
+    """Return the schema of our own functions: out of sight, or where the hole is open among those that are offered."""
+    return INTERNAL if rules.definer_safety else "public"
+
+
+def own(rules: Rules) -> str:
+    """Return what stands before a name of `home`; an unqualified name is the hole."""
+    return f"{INTERNAL}." if rules.definer_safety else ""
+
+
 def folded(table: Table[Any]) -> str:
     """Return the table's name as PostgreSQL folds it, without its schema."""
     return table.name.rpartition(".")[2].lower()

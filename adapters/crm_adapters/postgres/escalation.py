@@ -14,7 +14,7 @@ from crm_domain.reads import GetDashboard
 from crm_domain.sources import label_uuid
 from crm_domain.testing import AMY, BOB, CAL, DAN, Person
 
-from .catalog import Catalog
+from .catalog import SCHEMAS, Catalog
 from .literals import literal
 from .planted import PLACED_KINDS, RUNS, TEMPORARY, Planting, guarded, path_through, plantings, undone, witness
 from .statements import statement_of
@@ -154,9 +154,9 @@ _OF_THE_SERVICE: Final[tuple[tuple[Any, ...], ...]] = (
 
 
 def _callable(backend: Asked, who: Principal) -> Iterator[str]:
-    """Yield a call of each function in ``public`` that *who* may execute."""
+    """Yield a call of each function of the schema that *who* may execute."""
     role = literal(backend.catalog.operations.roles.of(who.role))
-    query = _CALLABLE.format(role=role, email=literal(AMY.email), id=literal(str(AMY.user_id)))
+    query = _CALLABLE.format(schemas=SCHEMAS, role=role, email=literal(AMY.email), id=literal(str(AMY.user_id)))
     yield from (row["call"] for row in backend.look_up(query))
 
 
@@ -171,7 +171,8 @@ select pg_catalog.format('%s %I.%I(%s)', case p.prokind when 'p' then 'call' els
     from unnest(p.proargtypes::pg_catalog.oid[]) with ordinality a (type, n)
     join pg_catalog.pg_type t on t.oid = a.type join pg_catalog.pg_namespace s on s.oid = t.typnamespace)) as call
 from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-where n.nspname = 'public' and p.prokind in ('f', 'p') and pg_catalog.has_function_privilege({role}, p.oid, 'execute')
+where n.oid in ({schemas}) and pg_catalog.has_schema_privilege({role}, n.oid, 'usage')
+  and p.prokind in ('f', 'p') and pg_catalog.has_function_privilege({role}, p.oid, 'execute')
   and p.prorettype not in ('pg_catalog.trigger'::pg_catalog.regtype, 'pg_catalog.event_trigger'::pg_catalog.regtype)
   and not exists (select from pg_catalog.pg_depend d where d.objid = p.oid and d.deptype = 'e') order by 1
 """

@@ -8,6 +8,7 @@ safeguard stands under a condition of its name, so that leaving the safeguard ou
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import jinja2
@@ -42,6 +43,24 @@ _ENVIRONMENT: Final = jinja2.Environment(  # noqa: S701 - it is SQL, and nothing
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
+_ENVIRONMENT.globals["declared"] = declared
+
+_FIRST_HELPERS: Final = (
+    *("crm_refuse_address(text)", "crm_caller()", "crm_is_active()"),
+    *("crm_refuse_pair()", "crm_refuse_population()", "crm_refuse_owner_change()"),
+    *("crm_count_events()", "crm_updated_at_now()", "crm_updated_at_given()"),
+    *("crm_regular_recording_status()", "crm_recording_status()", "crm_refuse_unpaid()"),
+    *("crm_charge_regular()", "crm_charge()", "crm_lone_mirror()", "crm_credit_sync()"),
+    *("crm_adjust_balance()", "crm_opening_balance()", "crm_adjust(uuid, bigint)"),
+    *("crm_take_accounts(uuid[])", "crm_take_own()", "crm_take_rows(uuid[])"),
+    *("crm_credit_grant()", "crm_grant(uuid, text, bigint, text, uuid)"),
+    *("crm_refuse_key()", "crm_normalise_email()", "crm_email_fault(text)"),
+    *("crm_normal_email(text)", "crm_lowered(text)", "crm_is_known(text)", "crm_spaces()"),
+)
+"""The functions that only functions, triggers, checks and policies call."""
+
+_SECOND_HELPERS: Final = ("crm_resume_stats()", "crm_recording_stats()", "crm_job_request_stats()")
+"""The same of the second migration."""
 
 _SAFE_PATH: Final = "pg_catalog, pg_temp"
 """Where functions look for names without a schema. Types and tables are looked for in ``pg_temp`` first unless it is named last."""
@@ -97,6 +116,14 @@ def reading(rules: Rules) -> str:
     return next((name for name, known in READINGS.items() if known == rules), str(rules))
 
 
+def _helpers(tables: Sequence[str], others: Sequence[str]) -> list[str]:
+    """Return every helper that some rules make, with the types that it takes: those of the tables and the others."""
+    of_tables = [
+        f"{declared.prefix(TABLES[name])}_{end}()" for name in tables for end in ("fixed", "deletable", "reference")
+    ]
+    return [*of_tables, *others]
+
+
 def _rendered(name: str, rules: Rules) -> str:
     policy = rules.credit_policy
     context = {
@@ -109,11 +136,16 @@ def _rendered(name: str, rules: Rules) -> str:
         "second_tables": [TABLES[name] for name in SECOND_TABLES],
         # An unqualified name is looked for in whatever search_path the caller has: the hole.
         "public": "public." if rules.definer_safety else "",
+        "home": declared.home(rules),
+        "own": declared.own(rules),
+        # An earlier version had all of them in public.
+        "homes": sorted({declared.home(rules), "public"}),
+        "first_helpers": _helpers(FIRST_TABLES, _FIRST_HELPERS),
+        "second_helpers": _helpers(SECOND_TABLES, _SECOND_HELPERS),
         "pinned": f"\nset search_path = {_SAFE_PATH}" if rules.definer_safety else "",
         "path": _SAFE_PATH if rules.definer_safety else "pg_catalog, public, pg_temp",
         # Whoever has no id counts as the service: the hole.
-        "caller": "public.crm_caller()" if rules.definer_safety else "auth.uid()",
-        "declared": declared,
+        "caller": f"{declared.own(rules)}crm_caller()" if rules.definer_safety else "auth.uid()",
         "access": access,
         "normal_form": normal_form,
     }

@@ -24,7 +24,7 @@ from crm_domain.schema import Table
 from crm_domain.sources import label_uuid
 from crm_domain.testing import AMY, BOB, Person, Probe
 
-from .catalog import Catalog
+from .catalog import SCHEMAS, Catalog
 from .escalation import others_rights
 from .literals import literal
 from .operations import KEYED
@@ -245,9 +245,9 @@ def _some(names: Sequence[str]) -> str:
 
 _NAMED_MAX: Final = 4
 
-_DEFINERS: Final = """
+_DEFINERS: Final = f"""
 select p.oid::pg_catalog.regproc::text as name from pg_catalog.pg_proc p
-where p.prosecdef and p.pronamespace = 'public'::pg_catalog.regnamespace
+where p.prosecdef and p.pronamespace in ({SCHEMAS})
   and not exists (select from pg_catalog.pg_depend d where d.objid = p.oid and d.deptype = 'e')
 """
 _UNPINNED: Final = (
@@ -255,7 +255,8 @@ _UNPINNED: Final = (
 )
 _EXECUTABLE: Final = (
     f"{_DEFINERS} and p.prorettype <> 'pg_catalog.trigger'::pg_catalog.regtype\n"
-    "  and pg_catalog.has_function_privilege({anon}, p.oid, 'execute') order by 1"
+    "  and pg_catalog.has_schema_privilege({anon}, p.pronamespace, 'usage')"
+    " and pg_catalog.has_function_privilege({anon}, p.oid, 'execute') order by 1"
 )
 
 

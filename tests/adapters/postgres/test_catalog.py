@@ -50,7 +50,7 @@ def seed(opened: Callable[..., Database]) -> Database:
 
 # --- functions --------------------------------------------------------------------------------
 
-FUNCTIONS = "select oid, proname from pg_proc where pronamespace = 'public'::regnamespace"
+FUNCTIONS = "select oid, proname from pg_proc where pronamespace::regnamespace::text in ('public', 'crm_internal')"
 
 
 def test_every_function_is_pinned(hardened: Database) -> None:
@@ -104,7 +104,7 @@ def test_definer_functions_name_everything_with_its_schema(hardened: Database, s
     """And know who asks from auth.uid() alone: none of them takes the identity of the caller as an argument it believes."""
     names = "|".join(folded(table) for table in OURS)
     unqualified = rf"(?<![.\w])(?:{names})\b(?!\.)"
-    bodies = "select proname, prosrc from pg_proc where pronamespace = 'public'::regnamespace and prosecdef"
+    bodies = f"{FUNCTIONS.replace('oid, proname', 'proname, prosrc')} and prosecdef"
     tables = re.compile(rf"(?:from|join|into|update)\s+{unqualified}")
     assert [name for name, body in hardened.sql(bodies) if tables.search(body)] == []
     assert [name for name, body in seed.sql(bodies) if tables.search(body)] != []
@@ -115,6 +115,32 @@ def test_seed_leaves_functions_open(seed: Database) -> None:
     assert seed.sql(f"{FUNCTIONS} and proconfig is not null") == []
     everything = seed.sql(FUNCTIONS)
     assert seed.sql(f"{FUNCTIONS} and has_function_privilege('anon', oid, 'execute')") == everything
+
+
+OFFERED = {
+    *("get_crm_dashboard_data", "account_version", "use_idempotency_key", "answer_idempotency_key", "lock_accounts"),
+    *("register_user", "sync_crm_user", "record_payment", "track_view", "track_login", "track_time"),
+}
+"""What front ends and the service call."""
+
+FUNCTIONS_OF = "select proname from pg_proc where pronamespace = to_regnamespace(%s)"
+
+
+def test_only_what_is_offered_stands_in_public(hardened: Database, seed: Database) -> None:
+    """PostgREST looks for functions in ``public``; what triggers, checks and policies need stands in a schema of its own."""
+    assert {name for (name,) in hardened.sql(FUNCTIONS_OF, "public")} == OFFERED
+    assert len(hardened.sql(FUNCTIONS_OF, "crm_internal")) > 30
+    assert {name for (name,) in seed.sql(FUNCTIONS_OF, "public")} > OFFERED
+    assert seed.one("select to_regnamespace('crm_internal') is null")
+
+
+def test_roles_use_the_schema_out_of_sight_and_make_nothing_there(hardened: Database) -> None:
+    """Policies, checks and triggers run with the rights of who asks; ``anon`` and PUBLIC have nothing to do with it."""
+    ask = "select has_schema_privilege(%s, 'crm_internal', %s)"
+    for role, used in ((USER, True), (SERVICE_ROLE, True), ("anon", False)):
+        assert (hardened.one(ask, role, "usage"), hardened.one(ask, role, "create")) == (used, False)
+    acl = hardened.one("select nspacl::text from pg_namespace where nspname = 'crm_internal'")
+    assert not re.search(r"[{,]=", acl)
 
 
 # --- tables -----------------------------------------------------------------------------------

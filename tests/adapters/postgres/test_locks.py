@@ -70,7 +70,7 @@ def test_all_operations_at_once_do_not_deadlock(database: Database) -> None:
 def test_without_the_order_they_deadlock(database: Database) -> None:
     """An adjustment counts its event before it mirrors the balance, a deactivation afterwards: each waits for the other."""
     database.sql(
-        "create or replace function crm_take_accounts(p_user_ids uuid[]) returns void language sql as 'select null::void'"
+        "create or replace function crm_internal.crm_take_accounts(p_user_ids uuid[]) returns void language sql as 'select null::void'"
     )
     pair = [operation for operation in OPERATIONS if operation.name in {"adjust a balance", "activate"}]
     with crowd_of(database.dsn, 2 * CLIENTS) as crowd:

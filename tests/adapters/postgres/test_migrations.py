@@ -32,7 +32,9 @@ select 'column', attrelid::regclass::text, attname, atttypid::regtype::text, att
  where c.relnamespace = 'public'::regnamespace and attnum > 0 and c.relkind in ('r', 'v')
 union all
 select 'function', p.oid::regprocedure::text, md5(prosrc), proacl::text, proconfig::text, prosecdef::text
-  from pg_proc p where pronamespace = 'public'::regnamespace
+  from pg_proc p where pronamespace::regnamespace::text in ('public', 'crm_internal')
+union all
+select 'schema', nspname, nspacl::text, null, null, null from pg_namespace where nspname in ('public', 'crm_internal')
 union all
 select 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(t.oid), null, null
   from pg_trigger t join pg_class c on c.oid = tgrelid where c.relnamespace = 'public'::regnamespace and not tgisinternal
@@ -184,7 +186,7 @@ LINTED = {
     ],
     "down": [
         # A way back takes away what the way up made, and says so in its first line.
-        *("--exclude", "ban-drop-table,ban-drop-function,ban-drop-view"),
+        *("--exclude", "ban-drop-table,ban-drop-function,ban-drop-view,ban-drop-schema"),
     ],
 }
 

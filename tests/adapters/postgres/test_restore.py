@@ -126,7 +126,7 @@ def _five() -> list[str]:
 def test_the_documents_five_tables_do_not_restore_alone(restored: Restored, make_database: Any) -> None:
     """Into a database without the migrations: no function that the triggers name is there, and no person."""
     database, said = restored(make_database(None), *_five())
-    assert "function public.crm_charge() does not exist" in said
+    assert 'schema "crm_internal" does not exist' in said
     assert 'is not present in table "users"' in said
     assert database.one("select count(*) from auth.users") == 0
 

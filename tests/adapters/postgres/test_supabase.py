@@ -20,6 +20,7 @@ OWNER = f"crm_owner_{os.getpid()}"
 
 LIKE_SUPABASE = f"""
 create role {OWNER} nologin bypassrls;
+do $$ begin execute format('grant create on database %I to {OWNER}', current_database()); end $$;
 grant usage, create on schema public to {OWNER};
 grant usage on schema auth to {OWNER};
 grant all on auth.users to {OWNER};

@@ -11,11 +11,10 @@ drop function if exists public.track_login(text);
 drop function if exists public.track_view(text);
 --@ for t in second_tables | reverse
 drop table if exists {{ declared.qualified(t) }};
-drop function if exists public.{{ declared.prefix(t) }}_fixed();
-drop function if exists public.{{ declared.prefix(t) }}_deletable();
-drop function if exists public.{{ declared.prefix(t) }}_reference();
 --@ endfor
-drop function if exists public.crm_resume_stats();
-drop function if exists public.crm_recording_stats();
-drop function if exists public.crm_job_request_stats();
+--@ for function in second_helpers
+--@ for schema in homes
+drop function if exists {{ schema }}.{{ function }};
+--@ endfor
+--@ endfor
 commit;

@@ -20,7 +20,7 @@ $$;
 --@ for t in second_tables
 
 -- {{ t.purpose }}
-{{ m.table(t, rules, declared) }}
+{{ m.table(t, rules) }}
 --@ endfor
 --@ if rules.owner_pair and rules.immutable_owner
 
@@ -44,7 +44,7 @@ $$;
 {{ m.access_to(t, rules, access) }}
 --@ endfor
 --@ for t in second_tables
-{{ rows.triggers(t, rules, declared, access, public, pinned) }}
+{{ rows.triggers(t, rules, access, public, pinned) }}
 --@ endfor
 
 -- "Dashboard Stats Updates": counters are lifetime totals, and the last-dates are the server's clock.
@@ -53,10 +53,11 @@ $$;
      ("crm_recording_stats", "crm_recordings", "total_recordings", "last_recording_date"),
      ("crm_resume_stats", "crm_resumes", "total_resumes", ""),
   )
-create or replace function public.{{ name }}() returns trigger
+create or replace function {{ home }}.{{ name }}() returns trigger
 language plpgsql security definer{{ pinned }}
 as $$
 begin
+  {{ m.own_write() }}
   with counted as (
     select fresh.email, count(*) as stored from fresh group by fresh.email
   ), locked as (
@@ -75,7 +76,7 @@ $$;
 {{ m.callable_by(name ~ "()", "", rules) }}
 create or replace trigger {{ name }} after insert on public.{{ table }}
   referencing new table as fresh
-  for each statement execute function public.{{ name }}();
+  for each statement execute function {{ home }}.{{ name }}();
 
 --@ endfor
 -- Tracking: the service fills what no trigger does; an unknown address affects 0 rows.
@@ -88,12 +89,13 @@ language plpgsql security definer{{ pinned }}
 as $$
 begin
 {{ m.service_only("track " ~ what, rules) }}
+  {{ m.by_itself() }}
   update {{ public }}crm_dashboard_stats s set {{ change }}, updated_at = now()
    where s.email = {{ m.key_of(rules, public) }};
   return found::integer;
 end
 $$;
-{{ m.callable_by(name ~ "(text)", "service_role", rules) }}
+{{ m.offered_to(name ~ "(text)", "service_role", rules) }}
 
 --@ endfor
 create or replace function public.track_time(p_email text, p_seconds bigint) returns integer
@@ -101,6 +103,7 @@ language plpgsql security definer{{ pinned }}
 as $$
 begin
 {{ m.service_only("track time", rules) }}
+  {{ m.by_itself() }}
   if p_seconds < 0 then
     {{ m.refuse("23514", "p_seconds is %s, expected 0 or more", "crm_dashboard_stats", "total_time_spent", args="p_seconds") }}
   end if;
@@ -113,7 +116,7 @@ exception
     {{ m.refuse("23514", "p_seconds is %s: the total would not fit 64 bits", "crm_dashboard_stats", "total_time_spent", args="p_seconds") }}
 end
 $$;
-{{ m.callable_by("track_time(text, bigint)", "service_role", rules) }}
+{{ m.offered_to("track_time(text, bigint)", "service_role", rules) }}
 
 -- Takes accounts for the transaction that goes on, in the order that stands at the top of the first migration: what
 -- changes them, and is not there first, waits until it ends. The service takes any, a user their own.
@@ -127,12 +130,12 @@ begin
   if v_me is not null and p_user_ids is distinct from array[v_me] then
     {{ m.refuse("42501", "A user locks their own account alone", "profiles", "user_id", "row_policy") }}
   end if;
-  perform {{ public }}crm_take_rows(p_user_ids);
-  perform {{ public }}crm_take_accounts(p_user_ids);
+  perform {{ own }}crm_take_rows(p_user_ids);
+  perform {{ own }}crm_take_accounts(p_user_ids);
   perform from {{ public }}crm_dashboard_stats s where s.user_id = any (p_user_ids) order by s.user_id for no key update;
 end
 $$;
-{{ m.callable_by("lock_accounts(uuid[])", "authenticated, service_role", rules) }}
+{{ m.offered_to("lock_accounts(uuid[])", "authenticated, service_role", rules) }}
 
 -- "Helper Functions": the dashboard of one CRM user.
 --@ if rules.private_dashboard
@@ -154,6 +157,6 @@ begin
    where d.email = {{ m.key_of(rules, public) }};
 end
 $$;
-{{ m.callable_by("get_crm_dashboard_data(text)", "authenticated, service_role", rules) }}
+{{ m.offered_to("get_crm_dashboard_data(text)", "authenticated, service_role", rules) }}
 
 commit;

@@ -20,20 +20,14 @@ drop policy if exists "{{ title }}" on {{ declared.qualified(t) }};
 --@ endfor
 --@ for t in first_tables | reverse
 drop table if exists {{ declared.qualified(t) }};
-drop function if exists public.{{ declared.prefix(t) }}_fixed();
-drop function if exists public.{{ declared.prefix(t) }}_deletable();
-drop function if exists public.{{ declared.prefix(t) }}_reference();
 --@ endfor
---@ for function in (
-     "crm_refuse_address(text)", "crm_caller()", "crm_is_active()", "crm_refuse_pair()", "crm_refuse_population()", "crm_refuse_owner_change()",
-     "crm_count_events()", "crm_updated_at_now()",
-     "crm_updated_at_given()", "crm_regular_recording_status()", "crm_recording_status()", "crm_refuse_unpaid()",
-     "crm_charge_regular()", "crm_charge()", "crm_lone_mirror()", "crm_credit_sync()", "crm_adjust_balance()", "crm_opening_balance()", "crm_adjust(uuid, bigint)",
-     "crm_take_accounts(uuid[])", "crm_take_own()", "crm_take_rows(uuid[])",
-     "crm_credit_grant()", "crm_grant(uuid, text, bigint, text, uuid)",
-     "crm_refuse_key()", "crm_normalise_email()", "crm_email_fault(text)", "crm_normal_email(text)", "crm_lowered(text)",
-     "crm_folded(text)", "crm_is_known(text)", "crm_spaces()",
-  )
-drop function if exists public.{{ function }};
+--@ for function in first_helpers
+--@ for schema in homes
+drop function if exists {{ schema }}.{{ function }};
 --@ endfor
+--@ endfor
+drop function if exists public.crm_folded(text);
+--@ if rules.definer_safety
+drop schema if exists {{ home }};
+--@ endif
 commit;

@@ -36,8 +36,34 @@ begin
 end
 $$;
 
+--@ if rules.definer_safety
+-- What nobody calls by themselves stands in a schema of its own, which PostgREST is not given. Policies, checks and
+-- triggers use it with the rights of who asks. An earlier version had it in public: moved, it stays what they use.
+create schema if not exists {{ home }};
+revoke all on schema {{ home }} from public, anon, authenticated, service_role;
+grant usage on schema {{ home }} to authenticated, service_role;
+
+do $$
+declare
+  v_function regprocedure;
+begin
+  for v_function in
+    select found.name
+      from unnest(array[
+--@ for function in second_helpers + first_helpers
+        'public.{{ function }}'{{ "," if not loop.last }}
+--@ endfor
+      ]) as helper (name), to_regprocedure(helper.name) as found (name)
+     where found.name is not null
+  loop
+    execute format('alter function %s set schema {{ home }}', v_function);
+  end loop;
+end
+$$;
+
+--@ endif
 --@ if rules.one_email
-create or replace function public.crm_spaces() returns text
+create or replace function {{ home }}.crm_spaces() returns text
 language sql immutable parallel safe{{ pinned }}
 as $$
   select {{ normal_form.spaces() }}
@@ -46,7 +72,7 @@ $$;
 
 -- Whether a text holds nothing but what may stand in an address: at each of these code points the
 -- characters that may begin or end, the same on every server.
-create or replace function public.crm_is_known(p_text text) returns boolean
+create or replace function {{ home }}.crm_is_known(p_text text) returns boolean
 language sql immutable strict parallel safe{{ pinned }}
 as $$
   select not exists (
@@ -57,7 +83,7 @@ $$;
 {{ m.callable_by("crm_is_known(text)", "authenticated, service_role", rules) }}
 
 -- Lower-cases each character by itself, the same on every server and in every locale.
-create or replace function public.crm_lowered(p_text text) returns text
+create or replace function {{ home }}.crm_lowered(p_text text) returns text
 language sql immutable strict parallel safe{{ pinned }}
 as $$
   select
@@ -67,27 +93,27 @@ $$;
 
 -- One spelling of each address is the key: trimmed, composed, in lower case. What holds something that
 -- no address does is only trimmed: what a server makes of it must not be a key.
-create or replace function public.crm_normal_email(p_email text) returns text
+create or replace function {{ home }}.crm_normal_email(p_email text) returns text
 language sql immutable strict parallel safe{{ pinned }}
 as $$
   select case
     when octet_length(trimmed.email) = length(trimmed.email) then lower(trimmed.email collate "C")
-    when not {{ public }}crm_is_known(trimmed.email) then trimmed.email
-    else normalize({{ public }}crm_lowered(normalize(trimmed.email, NFC)), NFC)
+    when not {{ own }}crm_is_known(trimmed.email) then trimmed.email
+    else normalize({{ own }}crm_lowered(normalize(trimmed.email, NFC)), NFC)
   end
-  from (select btrim(p_email, {{ public }}crm_spaces())) as trimmed (email)
+  from (select btrim(p_email, {{ own }}crm_spaces())) as trimmed (email)
 $$;
 {{ m.callable_by("crm_normal_email(text)", "authenticated, service_role", rules) }}
 drop function if exists public.crm_folded(text);
 
 -- What keeps a text in normal form from being an address; null if it is one.
-create or replace function public.crm_email_fault(p_email text) returns text
+create or replace function {{ home }}.crm_email_fault(p_email text) returns text
 language sql immutable strict parallel safe{{ pinned }}
 as $$
   select case
     when p_email = '' then 'it is empty'
     when length(p_email) > {{ normal_form.LENGTH_MAX }} then 'it is longer than {{ normal_form.LENGTH_MAX }} characters'
-    when not {{ public }}crm_is_known(p_email)
+    when not {{ own }}crm_is_known(p_email)
       then 'it holds a space, or a control, invisible or compatibility character, or one that is not known'
     when p_email !~ '^.+@' then 'it has no name before the @'
     when p_email ~ '@$' then 'it has no domain after the @'
@@ -108,12 +134,12 @@ $$;
 
 -- Whoever stores a row under an address, stores it under its normal form, or under the key that an
 -- account had before the normal form was this one.
-create or replace function public.crm_normalise_email() returns trigger
+create or replace function {{ home }}.crm_normalise_email() returns trigger
 language plpgsql{{ pinned }}
 as $$
 begin
   if not exists (select from {{ public }}digital_resume_by_crm d where d.email = new.email) then
-    new.email := {{ public }}crm_normal_email(new.email);
+    new.email := {{ own }}crm_normal_email(new.email);
   end if;
   return new;
 end
@@ -121,11 +147,11 @@ $$;
 {{ m.callable_by("crm_normalise_email()", "", rules) }}
 
 -- No new account has another key than an address in normal form. Accounts that are there keep theirs.
-create or replace function public.crm_refuse_key() returns trigger
+create or replace function {{ home }}.crm_refuse_key() returns trigger
 language plpgsql{{ pinned }}
 as $$
 begin
-  if new.email <> {{ public }}crm_normal_email(new.email) or {{ public }}crm_email_fault(new.email) is not null then
+  if new.email <> {{ own }}crm_normal_email(new.email) or {{ own }}crm_email_fault(new.email) is not null then
     {{ m.refuse("23514", "%L is not the normal form of an e-mail address", "digital_resume_by_crm", "email", "digital_resume_by_crm_email_check", args="new.email") }}
   end if;
   return null;
@@ -138,12 +164,12 @@ $$;
 --@ for t in first_tables
 
 -- {{ t.purpose }}
-{{ m.table(t, rules, declared) }}
+{{ m.table(t, rules) }}
 --@ endfor
 --@ if rules.active_only and not rules.tracking_read_only
 
 -- Whether who asks has not been deactivated.
-create or replace function public.crm_is_active() returns boolean
+create or replace function {{ home }}.crm_is_active() returns boolean
 language sql stable security definer{{ pinned }}
 as $$
   select not exists (
@@ -164,7 +190,7 @@ alter table public.digital_resume_by_crm drop constraint if exists digital_resum
 -- The trigger's name sorts before those of the foreign keys, because this refusal comes before theirs.
 drop trigger if exists "Crm_key" on public.digital_resume_by_crm;
 create trigger "Crm_key" after insert or update of email on public.digital_resume_by_crm
-  for each row execute function public.crm_refuse_key();
+  for each row execute function {{ home }}.crm_refuse_key();
 --@ endif
 comment on table public.digital_resume_by_crm is 'Main tracking table for CRM users (rules: {{ reading }})';
 
@@ -198,7 +224,7 @@ grant {{ access.privileges(role, tables["digital_resume_by_crm"], rules) }} on p
 -- Locks ------------------------------------------------------------------------------------------
 
 -- What a user's statement takes first; of several accounts, one after the other in the order of their ids.
-create or replace function public.crm_take_rows(p_user_ids uuid[]) returns void
+create or replace function {{ home }}.crm_take_rows(p_user_ids uuid[]) returns void
 language sql{{ pinned }}
 as $$
   select pg_advisory_xact_lock(hashtextextended('crm rows of ' || a.id, 0))
@@ -206,18 +232,18 @@ as $$
 $$;
 {{ m.callable_by("crm_take_rows(uuid[])", "", rules) }}
 
-create or replace function public.crm_take_own() returns trigger
+create or replace function {{ home }}.crm_take_own() returns trigger
 language plpgsql security definer{{ pinned }}
 as $$
 begin
-  perform {{ public }}crm_take_rows(array[auth.uid()]);
+  perform {{ own }}crm_take_rows(array[auth.uid()]);
   return null;
 end
 $$;
 {{ m.callable_by("crm_take_own()", "", rules) }}
 
 -- Takes accounts in the order that stands at the top.
-create or replace function public.crm_take_accounts(p_user_ids uuid[]) returns void
+create or replace function {{ home }}.crm_take_accounts(p_user_ids uuid[]) returns void
 language plpgsql security definer{{ pinned }}
 as $$
 begin
@@ -230,7 +256,7 @@ $$;
 -- Credits ----------------------------------------------------------------------------------------
 
 -- Enters a grant, and with it the trigger below raises the balance.
-create or replace function public.crm_grant(
+create or replace function {{ home }}.crm_grant(
   p_user_id uuid, p_source text, p_credits bigint, p_email text, p_payment_id uuid
 ) returns void
 language plpgsql security definer{{ pinned }}
@@ -244,10 +270,11 @@ end
 $$;
 {{ m.callable_by("crm_grant(uuid, text, bigint, text, uuid)", "", rules) }}
 
-create or replace function public.crm_credit_grant() returns trigger
+create or replace function {{ home }}.crm_credit_grant() returns trigger
 language plpgsql security definer{{ pinned }}
 as $$
 begin
+  {{ m.own_write() }}
   update {{ public }}profiles p
      set credits_remaining = p.credits_remaining + new.credits, updated_at = now()
    where p.user_id = new.user_id;
@@ -258,15 +285,18 @@ $$;
 {{ m.callable_by("crm_credit_grant()", "", rules) }}
 -- Not for the grant that an adjusted balance enters, from within its own trigger.
 create or replace trigger crm_credit_grant after insert on public.credit_grants
-  for each row when (pg_catalog.pg_trigger_depth() = 0) execute function public.crm_credit_grant();
+  for each row when (
+    {{ m.is_a_write(rules) }}
+  ) execute function {{ home }}.crm_credit_grant();
 
 -- Whoever sets a balance and is no user adjusts it: the ledger gets a grant, or voids, oldest first.
-create or replace function public.crm_adjust(p_user_id uuid, p_missing bigint) returns void
+create or replace function {{ home }}.crm_adjust(p_user_id uuid, p_missing bigint) returns void
 language plpgsql security definer{{ pinned }}
 as $$
 begin
   if p_missing > 0 then
-    perform {{ public }}crm_grant(p_user_id, 'adjustment', p_missing, null, null);
+    {{ m.own_write() }}
+    perform {{ own }}crm_grant(p_user_id, 'adjustment', p_missing, null, null);
   else
     update {{ public }}credit_grants g
        set remaining = g.remaining - open.voided, voided = g.voided + open.voided
@@ -282,20 +312,20 @@ end
 $$;
 {{ m.callable_by("crm_adjust(uuid, bigint)", "", rules) }}
 
-create or replace function public.crm_adjust_balance() returns trigger
+create or replace function {{ home }}.crm_adjust_balance() returns trigger
 language plpgsql security definer{{ pinned }}
 as $$
 declare
   v_changed record;
 begin
-  perform {{ public }}crm_take_accounts(array(select changed.user_id from changed));
+  perform {{ own }}crm_take_accounts(array(select changed.user_id from changed));
   for v_changed in
     select changed.user_id, changed.credits_remaining - before.credits_remaining as missing
       from changed join before on before.user_id = changed.user_id
      where changed.credits_remaining <> before.credits_remaining
      order by changed.user_id
   loop
-    perform {{ public }}crm_adjust(v_changed.user_id, v_changed.missing);
+    perform {{ own }}crm_adjust(v_changed.user_id, v_changed.missing);
   end loop;
   return null;
 end
@@ -304,30 +334,32 @@ $$;
 create or replace trigger crm_adjust_balance after update on public.profiles
   referencing old table as before new table as changed
   for each statement when (
-    pg_catalog.pg_trigger_depth() = 0 and not pg_catalog.row_security_active('public.profiles'::regclass)
-  ) execute function public.crm_adjust_balance();
+    ({{ m.is_a_write(rules) }})
+    and not pg_catalog.row_security_active('public.profiles'::regclass)
+  ) execute function {{ home }}.crm_adjust_balance();
 
-create or replace function public.crm_opening_balance() returns trigger
+create or replace function {{ home }}.crm_opening_balance() returns trigger
 language plpgsql security definer{{ pinned }}
 as $$
 begin
-  perform {{ public }}crm_adjust(new.user_id, new.credits_remaining);
+  perform {{ own }}crm_adjust(new.user_id, new.credits_remaining);
   return null;
 end
 $$;
 {{ m.callable_by("crm_opening_balance()", "", rules) }}
 create or replace trigger crm_opening_balance after insert on public.profiles
   for each row when (
-    pg_catalog.pg_trigger_depth() = 0
+    ({{ m.is_a_write(rules) }})
     and not pg_catalog.row_security_active('public.profiles'::regclass)
     and new.credits_remaining <> 0
-  ) execute function public.crm_opening_balance();
+  ) execute function {{ home }}.crm_opening_balance();
 
 -- "Credit Sync": the main table's balance follows the profile's.
-create or replace function public.crm_credit_sync() returns trigger
+create or replace function {{ home }}.crm_credit_sync() returns trigger
 language plpgsql security definer{{ pinned }}
 as $$
 begin
+  {{ m.own_write() }}
 --@ if rules.tracking_read_only
   with locked as (
     select d.email, changed.credits_remaining
@@ -351,21 +383,21 @@ $$;
 --@ if rules.tracking_read_only
 create or replace trigger crm_credit_sync after update on public.profiles
   referencing new table as changed
-  for each statement execute function public.crm_credit_sync();
+  for each statement execute function {{ home }}.crm_credit_sync();
 --@ else
 -- A user may have written the mirror, so whatever is written to the profile sets it right.
 create or replace trigger crm_credit_sync after update on public.profiles
   for each row when (
     old.credits_remaining is distinct from new.credits_remaining
     or pg_catalog.row_security_active('public.profiles'::regclass)
-  ) execute function public.crm_credit_sync();
+  ) execute function {{ home }}.crm_credit_sync();
 create or replace trigger crm_credit_sync_again after update of user_id, created_at, updated_at on public.profiles
-  for each row execute function public.crm_credit_sync();
+  for each row execute function {{ home }}.crm_credit_sync();
 --@ endif
 
 -- Nobody but the users, where they may write it, brings the mirror away from the profile's balance.
 -- The trigger's name sorts before those of the foreign keys, because this refusal comes before theirs.
-create or replace function public.crm_lone_mirror() returns trigger
+create or replace function {{ home }}.crm_lone_mirror() returns trigger
 language plpgsql security definer{{ pinned }}
 as $$
 begin
@@ -381,15 +413,15 @@ $$;
 drop trigger if exists "Crm_lone_mirror" on public.digital_resume_by_crm;
 create trigger "Crm_lone_mirror" after insert or update of credits_remaining, user_id on public.digital_resume_by_crm
   for each row when (
-    pg_catalog.pg_trigger_depth() = 0
+    ({{ m.is_a_write(rules) }})
     and not pg_catalog.row_security_active('public.digital_resume_by_crm'::regclass)
-  ) execute function public.crm_lone_mirror();
+  ) execute function {{ home }}.crm_lone_mirror();
 
 --@ include "consumption.sql"
 --@ include "writing.sql"
 
 --@ for t in first_tables
-{{ rows.triggers(t, rules, declared, access, public, pinned) }}
+{{ rows.triggers(t, rules, access, public, pinned) }}
 --@ endfor
 --@ include "operations.sql"
 

@@ -2,7 +2,7 @@
 
 -- Kinds of recordings: a CRM user's, and with 'recordings/' before their ids in the ledger a regular user's.
 --@ for name, kind in (("crm_charge", ""), ("crm_charge_regular", "recordings/"))
-create or replace function public.{{ name }}() returns trigger
+create or replace function {{ home }}.{{ name }}() returns trigger
 language plpgsql security definer{{ pinned }}
 as $$
 --@ if rules.charge_after_write
@@ -12,9 +12,10 @@ declare
 begin
   -- One account is taken in the order by what follows. Two statements that charge several take them in the same order.
   if v_accounts > 1 then
-    perform {{ public }}crm_take_accounts(array(select fresh.user_id from fresh));
+    perform {{ own }}crm_take_accounts(array(select fresh.user_id from fresh));
   end if;
 --@ if rules.atomic_consume
+  {{ m.own_write() }}
   update {{ public }}profiles p
      set credits_remaining = p.credits_remaining - charged.credits, updated_at = now()
     from (select fresh.user_id, count(*) as credits from fresh group by fresh.user_id) charged
@@ -32,6 +33,7 @@ begin
                 "atomic_consume" if rules.atomic_consume else "credits", "Pay for more, then try again.") }}
   end if;
 --@ if not rules.atomic_consume
+  {{ m.own_write() }}
   update {{ public }}profiles p
      set credits_remaining = p.credits_remaining - charged.credits, updated_at = now()
     from (select fresh.user_id, count(*) as credits from fresh group by fresh.user_id) charged
@@ -48,6 +50,7 @@ declare
 --@ endif
 begin
 --@ if rules.atomic_consume
+  {{ m.own_write() }}
   update {{ public }}profiles set credits_remaining = credits_remaining - 1, updated_at = now()
    where user_id = new.user_id and credits_remaining > 0;
   if found and new.id is not null then
@@ -55,6 +58,7 @@ begin
   -- Check, then consume: whoever comes between the two passes as well.
   select credits_remaining into v_balance from {{ public }}profiles where user_id = new.user_id;
   if v_balance > 0 and new.id is not null then
+    {{ m.own_write() }}
     update {{ public }}profiles set credits_remaining = credits_remaining - 1, updated_at = now()
      where user_id = new.user_id;
 --@ endif
@@ -74,7 +78,7 @@ $$;
 --@ endfor
 --@ if not rules.charge_after_write
 -- "If = 0: Block creation with error message", once nothing else has blocked it.
-create or replace function public.crm_refuse_unpaid() returns trigger
+create or replace function {{ home }}.crm_refuse_unpaid() returns trigger
 language plpgsql{{ pinned }}
 as $$
 begin
@@ -90,7 +94,7 @@ $$;
 
 -- A recording that was completed once is known as such for ever; one that the service marks as failed may be refunded.
 --@ for name, kind in (("crm_recording_status", "''"), ("crm_regular_recording_status", "'recordings/'"))
-create or replace function public.{{ name }}() returns trigger
+create or replace function {{ home }}.{{ name }}() returns trigger
 language plpgsql security definer{{ pinned }}
 as $$
 declare
@@ -109,12 +113,13 @@ begin
   end if;
 --@ if policy.refund_failed_recordings
   if new.status = 'failed' and tg_argv[0] = 'by service' then
-    perform {{ public }}crm_take_accounts(array[new.user_id]);
+    perform {{ own }}crm_take_accounts(array[new.user_id]);
     update {{ public }}credit_consumptions set refunded_at = now()
      where id = v_paid and refunded_at is null and grant_id is not null
     returning user_id, grant_id into v_user_id, v_grant_id;
     if found then
       update {{ public }}credit_grants set remaining = remaining + 1, consumed = consumed - 1 where id = v_grant_id;
+      {{ m.own_write() }}
       update {{ public }}profiles set credits_remaining = credits_remaining + 1, updated_at = now()
        where user_id = v_user_id;
     end if;

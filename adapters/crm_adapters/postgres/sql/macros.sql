@@ -11,13 +11,38 @@ raise exception using errcode = '{{ errcode }}',
 {%- endmacro -%}
 
 {#- Nobody but those named may call the function; unless the hole is open, where everybody may. -#}
-{%- macro callable_by(function, roles, rules) -%}
+{%- macro granted(function, roles, rules) -%}
 {% if rules.definer_safety %}
-revoke all on function public.{{ function }} from public, anon, authenticated, service_role;
+revoke all on function {{ function }} from public, anon, authenticated, service_role;
 {% if roles %}
-grant execute on function public.{{ function }} to {{ roles }};
+grant execute on function {{ function }} to {{ roles }};
 {% endif %}
 {% endif %}
+{%- endmacro -%}
+
+{#- The same for a function of ours, and for one that front ends and the service call. -#}
+{%- macro callable_by(function, roles, rules) -%}
+{{ granted(declared.home(rules) ~ "." ~ function, roles, rules) }}
+{%- endmacro -%}
+{%- macro offered_to(function, roles, rules) -%}
+{{ granted("public." ~ function, roles, rules) }}
+{%- endmacro -%}
+
+{#- Said by our trigger functions right before they write to a table that has triggers under the condition below. -#}
+{%- macro own_write() -%}
+perform set_config('crm.own_write', pg_trigger_depth()::text, true);
+{%- endmacro -%}
+
+{#- Said by an operation, which counts as itself even where a trigger calls it. -#}
+{%- macro by_itself() -%}
+perform set_config('crm.own_write', '', true);
+{%- endmacro -%}
+
+{#- Whether a write is anything but one of our own triggers'. Anybody may set the setting, so it counts only for who may
+    call a function that is ours alone: the writer is then code of ours, which sets it itself. -#}
+{%- macro is_a_write(rules) -%}
+pg_catalog.current_setting('crm.own_write', true) is distinct from pg_catalog.pg_trigger_depth()::text
+    or not pg_catalog.has_function_privilege('{{ declared.home(rules) }}.crm_take_accounts(uuid[])'::regprocedure, 'execute')
 {%- endmacro -%}
 
 {#- Where everybody may call a function, it has to look itself who does. -#}
@@ -34,7 +59,7 @@ grant execute on function public.{{ function }} to {{ roles }};
 {% if rules.one_email -%}
 coalesce(
     (select known.email from {{ public }}digital_resume_by_crm known where known.email = p_email),
-    {{ public }}crm_normal_email(p_email)
+    {{ declared.own(rules) }}crm_normal_email(p_email)
   )
 {%- else -%}
 p_email
@@ -42,7 +67,7 @@ p_email
 {%- endmacro -%}
 
 {#- A table with its indexes. -#}
-{%- macro table(t, rules, declared) -%}
+{%- macro table(t, rules) -%}
 create table if not exists {{ declared.qualified(t) }} (
 {{ declared.columns(t, rules) }}
 ){{ " with (fillfactor = 80)" if t.changing }};

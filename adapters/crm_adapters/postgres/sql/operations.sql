@@ -4,7 +4,7 @@
 
 -- The user on whose behalf a function runs with its owner's rights, or null for the service. The role
 -- alone makes the service: a token without a user is refused, whatever its claims say.
-create or replace function public.crm_caller() returns uuid
+create or replace function {{ home }}.crm_caller() returns uuid
 language plpgsql stable{{ pinned }}
 as $$
 declare
@@ -31,19 +31,20 @@ declare
   v_email text := {{ m.key_of(rules, public) }};
 begin
 {{ m.service_only("register users", rules) }}
+  {{ m.by_itself() }}
   if p_user_id is null then
     {{ m.refuse("23502", "p_user_id is null: leave it out to have one made", "users", "id") }}
   end if;
-  perform {{ public }}crm_refuse_address(v_email);
+  perform {{ own }}crm_refuse_address(v_email);
   insert into auth.users (id, email) values (p_user_id, v_email);
   insert into {{ public }}profiles (user_id) values (p_user_id);
 --@ if policy.regular_initial_credits
-  perform {{ public }}crm_grant(p_user_id, 'adjustment', {{ policy.regular_initial_credits }}, null, null);
+  perform {{ own }}crm_grant(p_user_id, 'adjustment', {{ policy.regular_initial_credits }}, null, null);
 --@ endif
   return p_user_id;
 end
 $$;
-{{ m.callable_by("register_user(text, uuid)", "service_role", rules) }}
+{{ m.offered_to("register_user(text, uuid)", "service_role", rules) }}
 
 -- "CRM User Creation Flow": the six steps, each done once; the address decides who it is.
 create or replace function public.sync_crm_user(
@@ -63,6 +64,7 @@ declare
 --@ endif
 begin
 {{ m.service_only("provision CRM users", rules, but_users=not rules.tracking_read_only) }}
+  {{ m.by_itself() }}
 --@ if not rules.tracking_read_only
   if v_me is not null and p_user_id is distinct from v_me then
     {{ m.refuse("42501", "new row violates row-level security policy for table \"digital_resume_by_crm\"", "digital_resume_by_crm", "user_id", "row_policy") }}
@@ -71,7 +73,7 @@ begin
   if p_user_id is null then
     {{ m.refuse("23502", "p_user_id is null: leave it out to have one made", "users", "id") }}
   end if;
-  perform {{ public }}crm_refuse_address(v_email);
+  perform {{ own }}crm_refuse_address(v_email);
   if not ({{ declared.json_checks("p_payment_details") | join(" and ") }}) then
     {{ m.refuse("23514", "payment_details nests too deeply, or holds a number of too many digits", "digital_resume_by_crm", "payment_details") }}
   end if;
@@ -91,7 +93,7 @@ begin
   end if;
 --@ endif
   insert into {{ public }}profiles (user_id) values (v_user_id) on conflict do nothing;
-  perform {{ public }}crm_take_accounts(array[v_user_id]);
+  perform {{ own }}crm_take_accounts(array[v_user_id]);
   perform from {{ public }}crm_dashboard_stats s where s.email = v_email for no key update;
 --@ if not rules.grant_once
   select p.credits_remaining into strict v_balance from {{ public }}profiles p where p.user_id = v_user_id;
@@ -103,13 +105,13 @@ begin
   if not exists (
     select from {{ public }}credit_grants g where g.email = v_email or (g.user_id = v_user_id and g.source = 'initial')
   ) then
-    perform {{ public }}crm_grant(v_user_id, 'initial', {{ policy.initial_credits }}, v_email, null);
+    perform {{ own }}crm_grant(v_user_id, 'initial', {{ policy.initial_credits }}, v_email, null);
   end if;
 --@ else
   if not v_known then
-    perform {{ public }}crm_grant(v_user_id, 'initial', {{ policy.initial_credits }}, v_email, null);
+    perform {{ own }}crm_grant(v_user_id, 'initial', {{ policy.initial_credits }}, v_email, null);
   elsif v_balance < {{ policy.initial_credits }} then
-    perform {{ public }}crm_grant(v_user_id, 'initial', {{ policy.initial_credits }} - v_balance, v_email, null);
+    perform {{ own }}crm_grant(v_user_id, 'initial', {{ policy.initial_credits }} - v_balance, v_email, null);
   elsif v_balance > {{ policy.initial_credits }} then
     update {{ public }}profiles set credits_remaining = {{ policy.initial_credits }} where user_id = v_user_id;
   end if;
@@ -126,15 +128,15 @@ begin
   return v_user_id;
 end
 $$;
-{{ m.callable_by("sync_crm_user(text, uuid, jsonb)", "service_role" if rules.tracking_read_only else "authenticated, service_role", rules) }}
+{{ m.offered_to("sync_crm_user(text, uuid, jsonb)", "service_role" if rules.tracking_read_only else "authenticated, service_role", rules) }}
 
 -- What no account can have as its key.
-create or replace function public.crm_refuse_address(p_email text) returns void
+create or replace function {{ home }}.crm_refuse_address(p_email text) returns void
 language plpgsql stable{{ pinned }}
 as $$
 --@ if rules.one_email
 declare
-  v_fault text := {{ public }}crm_email_fault(p_email);
+  v_fault text := {{ own }}crm_email_fault(p_email);
 --@ endif
 begin
   if p_email is null then
@@ -163,6 +165,7 @@ declare
 --@ endif
 begin
 {{ m.service_only("record payments", rules) }}
+  {{ m.by_itself() }}
   if p_user_id is null or p_amount is null or p_ref is null or p_id is null then
     raise exception using errcode = '23502', message = 'A payment names its user, amount and reference', table = 'payments',
       column = case when p_id is null then 'id' when p_user_id is null then 'user_id' when p_ref is null then 'ref' else 'amount' end;
@@ -200,12 +203,12 @@ begin
     return;
   end if;
 --@ endif
-  perform {{ public }}crm_take_accounts(array[p_user_id]);
-  perform {{ public }}crm_grant(p_user_id, 'payment', {{ policy.credits_per_payment }}, null, p_id);
+  perform {{ own }}crm_take_accounts(array[p_user_id]);
+  perform {{ own }}crm_grant(p_user_id, 'payment', {{ policy.credits_per_payment }}, null, p_id);
   {{ m.count_events("(select p_user_id as user_id, 1 as events) counted", public) }}
 end
 $$;
-{{ m.callable_by("record_payment(uuid, numeric, text, uuid)", "service_role", rules) }}
+{{ m.offered_to("record_payment(uuid, numeric, text, uuid)", "service_role", rules) }}
 
 -- Retries ----------------------------------------------------------------------------------------
 
@@ -236,7 +239,7 @@ begin
   return jsonb_build_object('answer', v_used.answer);
 end
 $$;
-{{ m.callable_by("use_idempotency_key(text, text)", "authenticated, service_role", rules) }}
+{{ m.offered_to("use_idempotency_key(text, text)", "authenticated, service_role", rules) }}
 
 -- Keeps what the command was told that claimed the key.
 create or replace function public.answer_idempotency_key(p_key text, p_answer jsonb) returns void
@@ -247,7 +250,7 @@ begin
    where id = coalesce({{ caller }}::text, 'service') || '/' || p_key and answer = '{}';
 end
 $$;
-{{ m.callable_by("answer_idempotency_key(text, jsonb)", "authenticated, service_role", rules) }}
+{{ m.offered_to("answer_idempotency_key(text, jsonb)", "authenticated, service_role", rules) }}
 
 -- The number of an account's events, those of this transaction with them.
 create or replace function public.account_version(p_user_id uuid default auth.uid()) returns bigint
@@ -255,4 +258,4 @@ language sql stable{{ pinned }}
 as $$
   select coalesce((select v.version from {{ public }}account_versions v where v.user_id = p_user_id), 0)
 $$;
-{{ m.callable_by("account_version(uuid)", "authenticated, service_role", rules) }}
+{{ m.offered_to("account_version(uuid)", "authenticated, service_role", rules) }}

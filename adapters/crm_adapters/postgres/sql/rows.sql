@@ -6,10 +6,12 @@ raise exception using errcode = '23514', message = '{{ t }}.{{ column }} {{ reas
       table = '{{ t }}', column = '{{ column }}', constraint = '{{ rule }}';
 {%- endmacro -%}
 
-{%- macro triggers(t, rules, declared, access, public, pinned) -%}
+{%- macro triggers(t, rules, access, public, pinned) -%}
 {%- set name = declared.folded(t) -%}
 {%- set prefix = declared.prefix(t) -%}
 {%- set on = declared.qualified(t) -%}
+{%- set home = declared.home(rules) -%}
+{%- set own = declared.own(rules) -%}
 {%- set users_write = access.verbs(access.USER, t, rules) | length > 1 -%}
 {%- set written = users_write or access.verbs(access.SERVICE_ROLE, t, rules) | length > 1 -%}
 {%- set recording = "video_url" in t.by_name -%}
@@ -22,27 +24,31 @@ raise exception using errcode = '23514', message = '{{ t }}.{{ column }} {{ reas
 -- {{ name }}
 {% if users_write and rules.atomic_consume %}
 create or replace trigger crm_a_take_own before insert or update or delete on {{ on }}
-  for each statement when (pg_catalog.row_security_active('{{ on }}'::regclass)) execute function public.crm_take_own();
+  for each statement when (pg_catalog.row_security_active('{{ on }}'::regclass)) execute function {{ home }}.crm_take_own();
 {% endif %}
 {% if rules.one_email and "email" in t.by_name %}
 -- Printable ASCII without capitals and spaces is its own normal form.
 create or replace trigger crm_c_normal_email before insert or update of email on {{ on }}
-  for each row when (new.email collate "C" !~ '^[!-@[-~]+$') execute function public.crm_normalise_email();
+  for each row when (new.email collate "C" !~ '^[!-@[-~]+$') execute function {{ home }}.crm_normalise_email();
 {% endif %}
 {% if "updated_at" in t.by_name %}
 create or replace trigger crm_a_updated_at_given before update of updated_at on {{ on }}
-  for each row execute function public.crm_updated_at_given();
+  for each row execute function {{ home }}.crm_updated_at_given();
 create or replace trigger crm_b_updated_at_now before update on {{ on }}
-  for each row execute function public.crm_updated_at_now();
+  for each row execute function {{ home }}.crm_updated_at_now();
 {% endif %}
 {% for column in owners %}
 create or replace trigger crm_d_owner_{{ column }} before update on {{ on }}
   for each row when (old.{{ column }} is distinct from new.{{ column }})
-  execute function public.crm_refuse_owner_change('{{ column }}');
+  execute function {{ home }}.crm_refuse_owner_change('{{ column }}');
 {% endfor %}
 
+{% if t.key in owners and not media and not refunds %}
+drop trigger if exists crm_z_fixed on {{ on }};
+drop function if exists {{ home }}.{{ prefix }}_fixed();
+{% else %}
 -- What is fixed, once nothing comes first that a policy or a missing value is refused for.
-create or replace function public.{{ prefix }}_fixed() returns trigger
+create or replace function {{ home }}.{{ prefix }}_fixed() returns trigger
 language plpgsql{{ pinned }}
 as $$
 begin
@@ -84,12 +90,13 @@ create or replace trigger crm_z_fixed before update on {{ on }}
 {% for column in [t.key] + (["video_url"] if media else []) + (["status"] if refunds else []) %}
     {{ "or " if not loop.first }}old.{{ column }} is distinct from new.{{ column }}
 {% endfor %}
-  ) execute function public.{{ prefix }}_fixed();
+  ) execute function {{ home }}.{{ prefix }}_fixed();
+{% endif %}
 {% set conditions = access.writer_conditions(t, rules) | list %}
 {% if users_write and conditions %}
 
 -- A row policy would hide what may not be deleted; that it may not is to be said.
-create or replace function public.{{ prefix }}_deletable() returns trigger
+create or replace function {{ home }}.{{ prefix }}_deletable() returns trigger
 language plpgsql{{ pinned }}
 as $$
 begin
@@ -104,7 +111,7 @@ $$;
 {{ m.callable_by(prefix ~ "_deletable()", "", rules) }}
 create or replace trigger crm_deletable before delete on {{ on }}
   for each row when (pg_catalog.row_security_active('{{ on }}'::regclass))
-  execute function public.{{ prefix }}_deletable();
+  execute function {{ home }}.{{ prefix }}_deletable();
 {% endif %}
 {% if rules.separate_populations and t in access.REGULAR_TABLES %}
 create or replace trigger crm_refuse_population before insert on {{ on }}
@@ -113,16 +120,16 @@ create or replace trigger crm_refuse_population before insert on {{ on }}
     {% for column in declared.required(t, rules) %}
     and new.{{ column }} is not null
     {% endfor %}
-  ) execute function public.crm_refuse_population();
+  ) execute function {{ home }}.crm_refuse_population();
 {% endif %}
 {% if rules.owner_pair and not rules.immutable_owner and declared.paired(t) %}
 create or replace trigger crm_owner_pair after insert on {{ on }}
-  for each row execute function public.crm_refuse_pair();
+  for each row execute function {{ home }}.crm_refuse_pair();
 {% endif %}
 {% if recording and rules.same_owner_reference and not declared.owners_stay(rules) %}
 
 -- Where owners may change or be missing, a key of both columns would say something else.
-create or replace function public.{{ prefix }}_reference() returns trigger
+create or replace function {{ home }}.{{ prefix }}_reference() returns trigger
 language plpgsql security definer{{ pinned }}
 as $$
 begin
@@ -138,7 +145,7 @@ end
 $$;
 {{ m.callable_by(prefix ~ "_reference()", "", rules) }}
 create or replace trigger crm_a_reference after insert or update of job_request_id, user_id on {{ on }}
-  for each row execute function public.{{ prefix }}_reference();
+  for each row execute function {{ home }}.{{ prefix }}_reference();
 {% endif %}
 {% if recording %}
 {% set consume = "crm_recording_consume_credit" if name == "crm_recordings" else "regular_recording_consume_credit" %}
@@ -147,32 +154,38 @@ create or replace trigger crm_a_reference after insert or update of job_request_
 {% if rules.charge_after_write %}
 create or replace trigger {{ consume }} after insert on {{ on }}
   referencing new table as fresh
-  for each statement execute function public.{{ charge }}();
+  for each statement execute function {{ home }}.{{ charge }}();
 {% else %}
 create or replace trigger {{ consume }} before insert on {{ on }}
-  for each row execute function public.{{ charge }}();
+  for each row execute function {{ home }}.{{ charge }}();
 create or replace trigger crm_refuse_unpaid after insert on {{ on }}
-  for each row execute function public.crm_refuse_unpaid();
+  for each row execute function {{ home }}.crm_refuse_unpaid();
 {% endif %}
 create or replace trigger {{ status }} after update of status on {{ on }}
   for each row when (old.status is distinct from new.status and pg_catalog.row_security_active('{{ on }}'::regclass))
-  execute function public.{{ status }}('by user');
+  execute function {{ home }}.{{ status }}('by user');
 create or replace trigger {{ status }}_by_service after update of status on {{ on }}
   for each row when (old.status is distinct from new.status and not pg_catalog.row_security_active('{{ on }}'::regclass))
-  execute function public.{{ status }}('by service');
+  execute function {{ home }}.{{ status }}('by service');
 {% endif %}
 {% if "user_id" in t.by_name %}
 create or replace trigger crm_z_events_stored after insert on {{ on }}
   referencing new table as touched
-  for each statement when (pg_catalog.pg_trigger_depth() = 0) execute function public.crm_count_events({{ 2 if recording else 1 }});
+  for each statement when (
+    {{ m.is_a_write(rules) }}
+  ) execute function {{ home }}.crm_count_events({{ 2 if recording else 1 }});
 {% if name != "profiles" %}
 create or replace trigger crm_z_events_changed after update on {{ on }}
   referencing new table as touched
-  for each statement when (pg_catalog.pg_trigger_depth() = 0) execute function public.crm_count_events(1);
+  for each statement when (
+    {{ m.is_a_write(rules) }}
+  ) execute function {{ home }}.crm_count_events(1);
 {% endif %}
 create or replace trigger crm_z_events_deleted after delete on {{ on }}
   referencing old table as touched
-  for each statement when (pg_catalog.pg_trigger_depth() = 0) execute function public.crm_count_events(1);
+  for each statement when (
+    {{ m.is_a_write(rules) }}
+  ) execute function {{ home }}.crm_count_events(1);
 {% endif %}
 {% endif %}
 {%- endmacro -%}

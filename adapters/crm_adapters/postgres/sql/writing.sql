@@ -2,7 +2,7 @@
 
 -- The time of a change is now, unless the change says otherwise. Two triggers tell the one from the
 -- other: the first runs only where the column is named, and marks a value that is the same as before.
-create or replace function public.crm_updated_at_given() returns trigger
+create or replace function {{ home }}.crm_updated_at_given() returns trigger
 language plpgsql{{ pinned }}
 as $$
 begin
@@ -16,7 +16,7 @@ end
 $$;
 {{ m.callable_by("crm_updated_at_given()", "", rules) }}
 
-create or replace function public.crm_updated_at_now() returns trigger
+create or replace function {{ home }}.crm_updated_at_now() returns trigger
 language plpgsql{{ pinned }}
 as $$
 begin
@@ -31,7 +31,7 @@ $$;
 {{ m.callable_by("crm_updated_at_now()", "", rules) }}
 
 -- Each row that is stored, changed or deleted is an event of its owner's account.
-create or replace function public.crm_count_events() returns trigger
+create or replace function {{ home }}.crm_count_events() returns trigger
 language plpgsql security definer{{ pinned }}
 as $$
 begin
@@ -44,7 +44,7 @@ $$;
 
 -- A row stays its owner's, no matter who changes it. This is said before anything else is, as a missing privilege would
 -- be, and names the rule. Owner columns that keep their values may be named, as in a whole row that a front end saves.
-create or replace function public.crm_refuse_owner_change() returns trigger
+create or replace function {{ home }}.crm_refuse_owner_change() returns trigger
 language plpgsql{{ pinned }}
 as $$
 begin
@@ -60,7 +60,7 @@ $$;
 --@ if rules.separate_populations
 
 -- "Comparison": a CRM user's rows go to the crm_ tables alone, whoever stores them. Users are refused by the policy.
-create or replace function public.crm_refuse_population() returns trigger
+create or replace function {{ home }}.crm_refuse_population() returns trigger
 language plpgsql security definer{{ pinned }}
 as $$
 begin
@@ -77,7 +77,7 @@ $$;
 --@ if rules.owner_pair and not rules.immutable_owner
 
 -- Where owners may change, a key of both columns would say more than that new rows are of one account.
-create or replace function public.crm_refuse_pair() returns trigger
+create or replace function {{ home }}.crm_refuse_pair() returns trigger
 language plpgsql security definer{{ pinned }}
 as $$
 begin
