@@ -16,6 +16,7 @@ what is stored in `crm_domain.rows`, why something is refused in `crm_domain.err
 """
 
 from .answers import Accepted, Changed, Paid, Provisioned, Stored
+from .clocks import ManualClock, SequentialIds
 from .commands import (
     Command,
     CreateJobRequest,
@@ -73,7 +74,6 @@ from .rows import TABLES, table_named
 from .rules import HARDENED, SAFEGUARDS, SEED, CreditPolicy, Rules, Safeguard
 from .schema import DEFAULT
 from .session import Session
-from .sources import ManualClock, SequentialIds
 from .tasks import BatchOfAnotherTask
 from .upcasting import EventRecord, event_of, record_of
 

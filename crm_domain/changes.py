@@ -8,11 +8,12 @@ from typing import Any
 
 import attrs
 
+from .addresses import known_address
 from .answers import Changed
 from .commands import Delete, Update
 from .creation import RECORDINGS, refuse_foreign_job, second_primary, unknown_address, unknown_user
 from .credits import adjusted, balance_of, consumption_of
-from .decision import View, known_address, refuse_faults
+from .decision import View, refuse_faults
 from .errors import CheckViolation, Conflict, ForeignKeyViolation, PermissionDenied, Refused, UniqueViolation
 from .events import CreditRefunded, Event, RecordingCompleted, RowDeleted, RowUpdated
 from .ids import Principal

@@ -25,6 +25,7 @@ import attrs
 from attrs import field, frozen
 
 from . import commands as c
+from .clocks import label_uuid
 from .ids import ANON, SERVICE, Principal, UserId, user, uuid_text
 from .reads import GetDashboard, Read, Select
 from .rows import (
@@ -40,7 +41,6 @@ from .rows import (
     RESUMES,
 )
 from .schema import DEFAULT, ColumnType, Table
-from .sources import label_uuid
 from .values import Json, utc
 from .wording import cut
 

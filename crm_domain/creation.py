@@ -14,9 +14,10 @@ from attrs import frozen
 from . import commands as c
 from . import events as e
 from . import rows
+from .addresses import known_address
 from .answers import Stored
 from .credits import consumed, refuse_without_credits
-from .decision import View, known_address, refuse_faults
+from .decision import View, refuse_faults
 from .errors import ForeignKeyViolation, UniqueViolation
 from .ids import Email, Principal, UserId
 from .isolation import refuse_foreign_row, refuse_population, refuse_role, refuse_writer

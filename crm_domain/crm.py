@@ -17,6 +17,7 @@ import attrs
 
 from . import queries
 from .answers import Accepted, AnsweredBy
+from .clocks import random_ids, system_clock
 from .commands import Command
 from .decide import decide
 from .decision import View
@@ -26,13 +27,12 @@ from .explain import Explanation, explain
 from .forks import tell_in_children
 from .idempotency import decide_keyed, idempotency_key
 from .ids import ANON, SERVICE, Principal, user
-from .memory import MemoryStore, rebuilt
+from .memory.store import MemoryStore, rebuilt
 from .outbox import Outbox, Subscriber
 from .ports import Clock, IdSource, Journal, Store, Tables
 from .reads import Read
 from .rules import HARDENED, Rules
 from .session import Session
-from .sources import random_ids, system_clock
 from .tasks import Holder
 from .values import utc
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from . import commands as c
+from .activity import decide_tracking
 from .answers import Accepted, AnsweredBy
 from .changes import decide_deletion, decide_update
 from .creation import decide_creation
@@ -20,7 +21,6 @@ from .decision import View
 from .ids import Principal
 from .payments import decide_payment
 from .provisioning import decide_registration, decide_sync
-from .tracking import decide_tracking
 
 A = TypeVar("A", bound=Accepted)
 

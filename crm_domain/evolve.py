@@ -11,9 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from . import events as e
-from .credits import consumed_after, granted_after, mirrored_after, refunded_after, voided_after
-from .ports import Tables
-from .stats import (
+from .counters import (
     application_counted_after,
     login_noted_after,
     recording_counted_after,
@@ -21,6 +19,8 @@ from .stats import (
     time_added_after,
     view_counted_after,
 )
+from .credits import consumed_after, granted_after, mirrored_after, refunded_after, voided_after
+from .ports import Tables
 
 
 def evolve(tables: Tables, event: e.Event, *, at: datetime) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from attrs import evolve, frozen
 
 from .answers import Accepted
+from .clocks import SequentialIds
 from .commands import Command
 from .decide import decide
 from .decision import View
@@ -15,7 +16,6 @@ from .events import CreditConsumed
 from .ids import Principal
 from .rows import CREDIT_GRANTS, CreditGrant
 from .rules import SAFEGUARDS
-from .sources import SequentialIds
 
 
 @frozen(kw_only=True)

@@ -1,6 +1,6 @@
 """What must the outside supply? Tables and a journal, a clock, a source of ids, a backend.
 
-`crm_domain.memory` implements the first two; adapters implement them over files. Nothing below
+`crm_domain.memory.store` implements the first two; adapters implement them over files. Nothing below
 `crm_domain.crm.Crm` knows the time, makes an id or does I/O but through these ports.
 """
 

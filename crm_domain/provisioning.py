@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from .addresses import address
 from .answers import Provisioned
 from .commands import RegisterUser, SyncCrmUser
 from .credits import adjusted, balance_of, granted, had_initial_grant
-from .decision import View, address, refuse_faults
+from .decision import View, refuse_faults
 from .errors import NotNullViolation, UniqueViolation
 from .events import CrmUserCreated, CrmUserSynced, DashboardCreated, Event, ProfileCreated, UserRegistered
 from .ids import Email, Principal, UserId

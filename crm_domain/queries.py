@@ -13,7 +13,8 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from . import reads as r
-from .decision import View, known_address
+from .addresses import known_address
+from .decision import View
 from .errors import PermissionDenied
 from .ids import SERVICE, Email, Principal, Role
 from .isolation import owns, refuse_role, visible_rows

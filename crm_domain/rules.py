@@ -183,7 +183,7 @@ class Rules:
         closes="One normal form (trimmed, lower-cased) is the key; an impossible address is refused.",
         section="digital_resume_by_CRM",
         law="provisioning_is_idempotent",
-        module="decision",
+        module="addresses",
     )
     valid_values: bool = _safeguard(
         hole="Negative durations, status 'banana', rows without an owner.",

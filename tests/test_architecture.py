@@ -29,7 +29,7 @@ MODULES: Final = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(DOMAIN.rglob("*.py"))
 }
-LOOKING_AT_THE_WORLD: Final = {"crm_domain.forks", "crm_domain.sources"}
+LOOKING_AT_THE_WORLD: Final = {"crm_domain.forks", "crm_domain.clocks"}
 """The only modules that know the system: its time and its randomness, and that a process was forked."""
 HOLDING: Final = {"crm_domain.tasks"}
 """Which thread and which task is running is asked there; of a loop that was not imported, no question is asked."""

@@ -10,7 +10,7 @@ from crm_domain import events as e
 from crm_domain import rows
 from crm_domain.evolve import evolve
 from crm_domain.ids import Email, Role, RowId, UserId
-from crm_domain.memory import memory_rows
+from crm_domain.memory.rows import memory_rows
 from crm_domain.ports import JournalEntry, Tables
 from crm_domain.rows import CreditGrant
 

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Final, cast
 from attrs import define, field, frozen
 
 from crm_domain.answers import Accepted
+from crm_domain.clocks import ManualClock, SequentialIds
 from crm_domain.command_log import LogLine, log_text, plain_line
 from crm_domain.commands import Command
 from crm_domain.crm import Crm
 from crm_domain.errors import Refused
 from crm_domain.laws import LAWS, Answer, AnyLaw, StateLaw, Step, StepLaw, Violation
-from crm_domain.memory import memory_rows, rebuilt
+from crm_domain.memory.rows import memory_rows
+from crm_domain.memory.store import rebuilt
 from crm_domain.ports import JournalEntry, Rows, Tables
 from crm_domain.reads import GetDashboard, Select
 from crm_domain.rows import TABLES
 from crm_domain.rules import HARDENED, Rules
 from crm_domain.schema import Values
-from crm_domain.sources import ManualClock, SequentialIds
 
 from .people import LABELS, PEOPLE
 

@@ -37,7 +37,7 @@ def as_python(lines: Sequence[LogLine], rules: Rules = HARDENED) -> str:
         from decimal import Decimal
         <BLANKLINE>
         from crm_domain import CheckViolation, Crm
-        from crm_domain.sources import label_uuid
+        from crm_domain.clocks import label_uuid
         <BLANKLINE>
         crm = Crm()
         service = crm.as_service()
@@ -165,7 +165,7 @@ class _Script:
 
     def _value(self, value: Any) -> str:
         if isinstance(value, str) and LABELS.name(value) != value:
-            self.modules.add("from crm_domain.sources import label_uuid")
+            self.modules.add("from crm_domain.clocks import label_uuid")
             return f"label_uuid({LABELS.name(value)!r})"
         if isinstance(value, datetime):
             self.modules.add("import datetime")

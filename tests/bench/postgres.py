@@ -18,7 +18,7 @@ import psycopg
 
 from crm_adapters.postgres import migrations, shim
 from crm_domain import HARDENED
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 
 from ..adapters.postgres.servers import embedded
 from .table import Group, Line, at_least

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from crm_domain import decision, evolve, ids, payments, provisioning, queries, tracking
+from crm_domain import activity, addresses, evolve, ids, payments, provisioning, queries
 
 from .defect import defect
 from .planting import Attribute, Slip
@@ -29,7 +29,7 @@ DEFECTS: Final = (
         "normal_form_at_the_sync_alone",
         "Another spelling of an address is known to the sync, and to nobody else.",
         "agrees_with_model",
-        Slip(decision.known_address, "normal_email(given)", "given"),
+        Slip(addresses.known_address, "normal_email(given)", "given"),
     ),
     defect(
         "dashboard_by_one_spelling",
@@ -41,7 +41,7 @@ DEFECTS: Final = (
         "views_by_one_spelling",
         "A view is counted for the normal form of an address alone.",
         "counters_equal_fold_of_events",
-        Attribute(tracking, "known_address", lambda _, __, email: email),
+        Attribute(activity, "known_address", lambda _, __, email: email),
     ),
     defect(
         "any_text_is_an_address",

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from crm_domain import changes, commands, creation, decide, decision, evolve, idempotency, queries
 from crm_domain.answers import Stored
+from crm_domain.counters import recording_counted_after
 from crm_domain.crm import Crm
 from crm_domain.decision import View
 from crm_domain.errors import InsufficientCredits, Refused
 from crm_domain.ids import Principal
-from crm_domain.stats import recording_counted_after
 
 from .defect import defect
 from .planting import Entry, Slip

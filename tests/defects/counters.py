@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from crm_domain import counters, evolve
 from crm_domain import events as e
-from crm_domain import evolve, stats
 from crm_domain.ports import Tables
 
 from .defect import defect
@@ -43,7 +43,7 @@ DEFECTS: Final = (
         "recording_counted_as_application",
         "A recording moves the counter of job requests.",
         _LAW,
-        Slip(stats.recording_counted_after, "stats.total_recordings", "stats.total_applications"),
+        Slip(counters.recording_counted_after, "stats.total_recordings", "stats.total_applications"),
     ),
     defect(
         "counter_of_the_other_user",
@@ -55,19 +55,19 @@ DEFECTS: Final = (
         "first_event_only",
         "Of several resumes only the first is counted.",
         _LAW,
-        Slip(stats.resume_counted_after, "+= 1", "= 1"),
+        Slip(counters.resume_counted_after, "+= 1", "= 1"),
     ),
     defect(
         "recording_date_not_set",
         "The last recording has no date.",
         _LAW,
-        Slip(stats.recording_counted_after, "stats.last_recording_date = at", "pass"),
+        Slip(counters.recording_counted_after, "stats.last_recording_date = at", "pass"),
     ),
     defect(
         "date_in_the_wrong_column",
         "The date of a job request is entered as that of a recording.",
         _LAW,
-        Slip(stats.application_counted_after, "stats.last_application_date", "stats.last_recording_date"),
+        Slip(counters.application_counted_after, "stats.last_application_date", "stats.last_recording_date"),
     ),
     defect(
         "date_by_the_callers_word",
@@ -89,7 +89,7 @@ DEFECTS: Final = (
         "time_spent_overwritten",
         "The last time spent stands for all of it.",
         _LAW,
-        Slip(stats.time_added_after, "+= seconds", "= seconds"),
+        Slip(counters.time_added_after, "+= seconds", "= seconds"),
     ),
     defect(
         "counters_fall",

@@ -33,7 +33,7 @@ from crm_domain import (
     UploadResume,
     user,
 )
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 
 
 @define

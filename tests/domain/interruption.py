@@ -34,8 +34,8 @@ from crm_domain import (
     UploadResume,
     user,
 )
+from crm_domain.clocks import label_uuid
 from crm_domain.laws import check_all
-from crm_domain.sources import label_uuid
 
 INSIDE: Final = str(Path(crm_domain.__file__).parent)
 

@@ -23,8 +23,8 @@ from crm_domain import (
     evolve,
     user,
 )
+from crm_domain.clocks import label_uuid
 from crm_domain.events import CreditConsumed
-from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import MakeWorld, World

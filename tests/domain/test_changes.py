@@ -20,9 +20,9 @@ from crm_domain import (
     RlsViolation,
     UniqueViolation,
 )
-from crm_domain.memory import MemoryStore
+from crm_domain.clocks import label_uuid
+from crm_domain.memory.store import MemoryStore
 from crm_domain.rows import CRM_TABLES, REGULAR_TABLES
-from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import MakeWorld, World

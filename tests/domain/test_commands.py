@@ -31,10 +31,10 @@ from crm_domain import (
     UploadRegularResume,
     UploadResume,
 )
+from crm_domain.clocks import label_uuid
 from crm_domain.commands import Creation
 from crm_domain.rows import CRM_RECORDINGS
 from crm_domain.schema import INT64_MAX, ColumnType
-from crm_domain.sources import label_uuid
 
 COMMANDS: dict[str, type[Any]] = {command.__name__: command for command in get_args(Command)}
 CREATIONS: dict[str, type[Any]] = {command.__name__: command for command in get_args(Creation)}

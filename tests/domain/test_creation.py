@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_domain import SEED, CreateRecording, Crm, ForeignKeyViolation, NotNullViolation, Rules, UploadResume
+from crm_domain.clocks import label_uuid
 from crm_domain.commands import Creation
 from crm_domain.ids import is_canonical_uuid, known_user_id
-from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import MakeWorld, World

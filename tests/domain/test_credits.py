@@ -24,14 +24,14 @@ from crm_domain import (
     Update,
     user,
 )
+from crm_domain.clocks import label_uuid
 from crm_domain.credits import adjusted, balance_of, granted, had_initial_grant
 from crm_domain.events import CreditRefunded, CreditVoided, ProfileCreated, RecordingCompleted
 from crm_domain.evolve import evolve
 from crm_domain.ids import Email, UserId
-from crm_domain.memory import memory_rows
+from crm_domain.memory.rows import memory_rows
 from crm_domain.ports import Tables
 from crm_domain.schema import COUNT_MAX
-from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import MakeWorld, World

@@ -31,9 +31,9 @@ from crm_domain import (
     UploadResume,
     user,
 )
+from crm_domain.clocks import label_uuid
 from crm_domain.decide import DECISIONS, decide
 from crm_domain.decision import View
-from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import World

@@ -28,10 +28,10 @@ from crm_domain import (
     UniqueViolation,
     table_named,
 )
+from crm_domain.clocks import label_uuid
 from crm_domain.ids import is_canonical_uuid
 from crm_domain.rows import CRM_TABLES, CRM_USERS
 from crm_domain.schema import INT64_MAX
-from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import MakeWorld, World

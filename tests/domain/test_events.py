@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from crm_domain import CreditPolicy, Crm, Event, EventRecord, Rules, UploadResume, event_of, record_of
+from crm_domain.clocks import label_uuid
 from crm_domain.events import (
     ACCOUNT_AT,
     EVENT_TYPES,
@@ -26,7 +27,6 @@ from crm_domain.events import (
 )
 from crm_domain.ids import UserId
 from crm_domain.schema import Atom
-from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import MakeWorld, World

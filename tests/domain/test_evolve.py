@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, get_args
 import pytest
 
 from crm_domain import Event, evolve
+from crm_domain.clocks import label_uuid
 from crm_domain.events import (
     EVENT_TYPES,
     CreditVoided,
@@ -17,9 +18,8 @@ from crm_domain.events import (
     ViewTracked,
 )
 from crm_domain.ids import Email, UserId
-from crm_domain.memory import memory_rows
+from crm_domain.memory.rows import memory_rows
 from crm_domain.ports import Tables
-from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import World

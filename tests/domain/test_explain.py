@@ -23,7 +23,7 @@ from crm_domain import (
     UploadResume,
     user,
 )
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import MakeWorld, World

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from crm_domain import TABLES, CreateRecording, CreditPolicy, Crm, Rules, UploadResume, user
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 from tests.domain.interruption import Interruption, drill
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ from crm_domain import (
     Update,
     user,
 )
+from crm_domain.clocks import label_uuid
 from crm_domain.isolation import owns
-from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import MakeWorld, World

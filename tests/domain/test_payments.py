@@ -20,9 +20,9 @@ from crm_domain import (
     Rules,
     UniqueViolation,
 )
+from crm_domain.clocks import label_uuid
 from crm_domain.ids import is_canonical_uuid
 from crm_domain.schema import COUNT_MAX
-from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import MakeWorld, World

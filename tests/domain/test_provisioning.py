@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crm_domain import HARDENED, SEED, Crm, InvalidEmail, NotNullViolation, Rules, UniqueViolation
+from crm_domain.clocks import label_uuid
 from crm_domain.events import CrmUserSynced
 from crm_domain.ids import Email, UserId, is_canonical_uuid
-from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import MakeWorld, World

@@ -22,8 +22,8 @@ from crm_domain import (
     UserData,
     UserInNeedOfCredits,
 )
+from crm_domain.clocks import label_uuid
 from crm_domain.rows import CRM_DASHBOARD_STATS, CRM_RECORDINGS, CRM_TABLES
-from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import MakeWorld, World

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from crm_domain import ANON, SERVICE, TABLES, PermissionDenied, Place, TrackView, user
+from crm_domain.clocks import label_uuid
 from crm_domain.queries import QUERIES
 from crm_domain.reads import (
     Count,
@@ -22,7 +23,6 @@ from crm_domain.reads import (
     Select,
     SelectPage,
 )
-from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import World

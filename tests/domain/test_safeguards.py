@@ -13,7 +13,7 @@ import pytest
 from attrs import frozen
 
 from crm_domain import HARDENED, SAFEGUARDS, SEED, Accepted, CreateRecording, Refused, user
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import MakeWorld, World

@@ -24,8 +24,8 @@ from crm_domain import (
     UserInNeedOfCredits,
     user,
 )
+from crm_domain.clocks import label_uuid
 from crm_domain.rows import CRM_RECORDINGS, PROFILES, CrmJobRequest, CrmRecording, CrmResume, Profile
-from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import World

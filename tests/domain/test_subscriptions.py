@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crm_domain import SEED, CreateJobRequest, CreateRecording, Crm, InsufficientCredits, JournalEntry, user
+from crm_domain.clocks import label_uuid
 from crm_domain.events import JobRequestCreated, RecordingCreated
-from crm_domain.sources import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import MakeWorld, World

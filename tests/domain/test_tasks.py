@@ -26,7 +26,7 @@ from crm_domain import (
     TrackView,
     user,
 )
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 from crm_domain.tasks import running_task
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crm_domain import SEED, CreateRecording, Crm, InsufficientCredits, JournalEntry, user
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import MakeWorld, World

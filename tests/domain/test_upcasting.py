@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from crm_domain import EventRecord, event_of
+from crm_domain.clocks import label_uuid
 from crm_domain.events import SCHEMA_VERSIONS, CreditVoided
 from crm_domain.ids import UserId
-from crm_domain.sources import label_uuid
 from crm_domain.upcasting import UPCASTERS
 
 AMY = UserId(label_uuid("amy"))

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_domain import Crm, UploadResume, user
+from crm_domain.clocks import label_uuid
 from crm_domain.idempotency import fingerprint
 from crm_domain.ids import known_user_id
-from crm_domain.sources import label_uuid
 from crm_domain.values import in_cents, json_fault, json_of, json_text, plain_amount, same_json
 
 AMY, BOB = label_uuid("amy"), label_uuid("bob")

@@ -10,16 +10,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
+from crm_domain.counters import time_added_after
 from crm_domain.credits import adjusted, balance_of, consumed, granted, refuse_without_credits
 from crm_domain.errors import CheckViolation, InsufficientCredits
 from crm_domain.events import CreditConsumed, CreditRefunded
 from crm_domain.evolve import evolve
 from crm_domain.ids import Email, UserId
-from crm_domain.memory import memory_rows
+from crm_domain.memory.rows import memory_rows
 from crm_domain.ports import Tables
 from crm_domain.rows import CRM_RECORDINGS, CreditGrant
 from crm_domain.schema import COUNT_MAX
-from crm_domain.stats import time_added_after
 
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 AMY: Final = UserId("00000000-0000-4000-8000-000000000001")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .endings import EXIT_INTERRUPTED
+from .exit_codes import EXIT_INTERRUPTED
 
 __all__ = ["main"]
 

@@ -13,8 +13,8 @@ import click
 
 from crm_adapters.errors import AdapterError
 
-from .endings import EXIT_BROKEN_PIPE, EXIT_BUG, EXIT_INTERRUPTED
 from .errors import readable, readable_errors
+from .exit_codes import EXIT_BROKEN_PIPE, EXIT_BUG, EXIT_INTERRUPTED
 
 SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Explore": ("simulate", "fit"),
@@ -48,7 +48,7 @@ class Commands(click.Group):
         """Return the command of this name, importing it; None if there is none."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        module = importlib.import_module(f"{__package__}.{cmd_name.replace('-', '_')}")
+        module = importlib.import_module(f"{__package__}.commands.{cmd_name.replace('-', '_')}")
         return next(value for value in vars(module).values() if isinstance(value, click.Command))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

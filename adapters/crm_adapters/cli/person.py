@@ -8,11 +8,12 @@ from typing import Final
 import click
 
 from crm_domain import SERVICE, Crm, FindAddress
-from crm_domain.decision import View, known_address
+from crm_domain.addresses import known_address
+from crm_domain.decision import View
 from crm_domain.ids import EMAIL_LENGTH_MAX, normal_email
 from crm_domain.rows import AUTH_USERS, AuthUser
 
-from .forms import shown
+from .printing import shown
 
 _SIGNS: Final = "abcdefghijklmnopqrstuvwxyz0123456789.-_+@"
 _NEAR_MAX: Final = 3

@@ -11,7 +11,7 @@ from crm_domain.errors import REFUSALS
 from crm_domain.laws import LAWS, StateLaw, check_all
 from crm_domain.rows import GRANT_SOURCES, AuthUser
 
-from .output import meaning_of, table
+from .printing import meaning_of, table
 
 _USERS_MAX: Final = 50
 """How many users are shown."""

@@ -10,10 +10,10 @@ from typing import Any, cast
 from attrs import frozen
 
 from crm_domain import HARDENED, Accepted, Clock, Command, Crm, Refused, Rules, Store
+from crm_domain.clocks import label_uuid, system_clock
 from crm_domain.command_log import Labels
-from crm_domain.memory import MemoryStore
+from crm_domain.memory.store import MemoryStore
 from crm_domain.reads import Read
-from crm_domain.sources import label_uuid, system_clock
 
 from .answers import Outcome, outcome_of
 from .explaining import ExplainedLine, explained_read

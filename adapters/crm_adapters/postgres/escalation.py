@@ -9,9 +9,9 @@ from typing import Any, Final, Protocol
 
 from crm_domain import commands as c
 from crm_domain import rows
+from crm_domain.clocks import label_uuid
 from crm_domain.ids import ANON, SERVICE, Principal
 from crm_domain.reads import GetDashboard
-from crm_domain.sources import label_uuid
 from crm_domain.testing import AMY, BOB, CAL, DAN, Person
 
 from .catalog import SCHEMAS, Catalog

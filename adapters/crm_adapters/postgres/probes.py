@@ -17,11 +17,11 @@ from attrs import frozen
 
 from crm_domain import commands as c
 from crm_domain import rows
+from crm_domain.clocks import label_uuid
 from crm_domain.command_log import LogLine
 from crm_domain.errors import Refused
 from crm_domain.ids import ANON, SERVICE, Principal
 from crm_domain.schema import Table
-from crm_domain.sources import label_uuid
 from crm_domain.testing import AMY, BOB, Person, Probe
 
 from .catalog import SCHEMAS, Catalog

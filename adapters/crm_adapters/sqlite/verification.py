@@ -21,9 +21,9 @@ from attrs import define, field, frozen
 from crm_domain.events import concerned
 from crm_domain.evolve import evolve
 from crm_domain.ids import email_fault, normal_email
-from crm_domain.journal import MemoryJournal
 from crm_domain.laws import LAWS, StateLaw
-from crm_domain.memory import memory_rows
+from crm_domain.memory.journal import MemoryJournal
+from crm_domain.memory.rows import memory_rows
 from crm_domain.ports import JournalEntry, Rows, Tables
 from crm_domain.rows import AUTH_USERS, TABLES, AuthUser
 from crm_domain.rules import HARDENED, SAFEGUARDS, Rules

@@ -12,15 +12,15 @@ from typing import Final
 
 from attrs import define, evolve, field, frozen
 
+from crm_domain.clocks import ManualClock, SequentialIds
 from crm_domain.command_log import LogLine
 from crm_domain.crm import Crm
 from crm_domain.errors import Refused
 from crm_domain.ids import SERVICE
-from crm_domain.memory import MemoryStore
+from crm_domain.memory.store import MemoryStore
 from crm_domain.ports import Backend, Tables
 from crm_domain.rows import TABLES
 from crm_domain.rules import Rules
-from crm_domain.sources import ManualClock, SequentialIds
 
 from ..histories import Lines
 from .backends import CrmBackend

@@ -19,8 +19,8 @@ from typing import Any
 
 from attrs import define, field
 
+from crm_domain.clocks import label_uuid
 from crm_domain.ids import uuid_text
-from crm_domain.sources import label_uuid
 
 
 @define

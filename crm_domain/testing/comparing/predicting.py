@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import Any, cast
 
 from crm_domain import commands as c
+from crm_domain.clocks import ManualClock, SequentialIds
 from crm_domain.command_log import LogLine
 from crm_domain.crm import Crm
 from crm_domain.errors import Refused
@@ -15,7 +16,6 @@ from crm_domain.ports import Backend
 from crm_domain.reads import Select
 from crm_domain.rules import Rules
 from crm_domain.schema import DEFAULT
-from crm_domain.sources import ManualClock, SequentialIds
 
 from ..histories import Past, Snapshot
 from .backends import CrmBackend, Keyed, Overlapping

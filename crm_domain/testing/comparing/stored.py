@@ -15,7 +15,7 @@ from crm_domain.command_log import LogLine
 from crm_domain.crm import Crm
 from crm_domain.errors import Refused
 from crm_domain.ids import SERVICE
-from crm_domain.memory import memory_rows
+from crm_domain.memory.rows import memory_rows
 from crm_domain.ports import Backend, Rows, Tables
 from crm_domain.reads import Select
 from crm_domain.schema import Atom, ColumnType, Table, Values

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+from crm_domain.clocks import stopwatch
 from crm_domain.ports import Backend
 from crm_domain.rules import HARDENED, SAFEGUARDS, Rules
-from crm_domain.sources import stopwatch
 
 from ..comparing.observing import last_words
 from ..comparing.tolerances import tolerating

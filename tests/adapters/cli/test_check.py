@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from crm_adapters.cli.check import _progress, _seconds
+from crm_adapters.cli.commands.check import _progress, _seconds
 from crm_adapters.cli.targets import BadTarget, ended_by_signals, target_opened
 from crm_domain.laws import LAWS
 
@@ -471,16 +471,16 @@ class Terminal(io.StringIO):
 @pytest.fixture(autouse=True)
 def silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine takes so long that a line of progress would be printed."""
-    monkeypatch.setattr("crm_adapters.cli.check._LINE_EVERY_SECONDS", 10_000.0)
+    monkeypatch.setattr("crm_adapters.cli.commands.check._LINE_EVERY_SECONDS", 10_000.0)
 
 
 def test_progress_is_a_line_now_and_then_in_a_pipe(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where nobody waits at a terminal, a log has a line now and then."""
-    monkeypatch.setattr("crm_adapters.cli.check._LINE_EVERY_SECONDS", 20.0)
+    monkeypatch.setattr("crm_adapters.cli.commands.check._LINE_EVERY_SECONDS", 20.0)
     times = iter([100.0, 103.0, 121.0, 125.0])
-    monkeypatch.setattr("crm_adapters.cli.check.time.monotonic", lambda: next(times))
+    monkeypatch.setattr("crm_adapters.cli.commands.check.time.monotonic", lambda: next(times))
     with _progress() as progress:
         for walks, findings in ((1, 0), (1200, 2), (1201, 2)):
             progress(walks, findings)
@@ -492,7 +492,7 @@ def test_progress_is_one_line_that_goes_away(monkeypatch: pytest.MonkeyPatch) ->
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
     times = iter([100.0, 100.05, 103.0, 103.01])
-    monkeypatch.setattr("crm_adapters.cli.check.time.monotonic", lambda: next(times))
+    monkeypatch.setattr("crm_adapters.cli.commands.check.time.monotonic", lambda: next(times))
     with _progress() as progress:
         for walks, findings in ((1, 0), (1200, 2), (1201, 2)):
             progress(walks, findings)

@@ -128,7 +128,7 @@ def test_exit_codes(
     """Each way to end has its code; after a broken pipe, what is left of the output goes nowhere."""
     with (tmp_path / "stdout").open("wb") as stdout:
         monkeypatch.setattr("crm_adapters.cli.app.sys", SimpleNamespace(stdout=stdout))
-        monkeypatch.setattr("crm_adapters.cli.run.print_json", _raising(error))
+        monkeypatch.setattr("crm_adapters.cli.commands.run.print_json", _raising(error))
         called = call("run", "--sample")
         assert (called.exit_code, called.stdout, called.stderr) == (exit_code, "", message)
         stdout.write(b"left")
@@ -137,7 +137,7 @@ def test_exit_codes(
 
 def test_bug_is_reported_without_a_traceback(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistake of ours is told as such, with what we need to find it."""
-    monkeypatch.setattr("crm_adapters.cli.run.print_json", _raising(KeyError("amy")))
+    monkeypatch.setattr("crm_adapters.cli.commands.run.print_json", _raising(KeyError("amy")))
     called = call("run", "--sample")
     assert called.exit_code == 70
     assert "this is a bug in crm-domain" in called.stderr
@@ -172,7 +172,7 @@ def test_help(call: Any) -> None:
 
 def test_every_module_of_a_command_is_listed() -> None:
     """A command that is missing from the sections could not be called."""
-    folder = Path(app.__file__).parent
+    folder = Path(app.__file__).parent / "commands"
     defined = [
         path.stem for path in folder.glob("*.py") if re.search(r"^@click\.command", path.read_text(), re.MULTILINE)
     ]

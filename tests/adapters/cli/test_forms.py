@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from crm_adapters.cli.forms import Form, print_rows, shown
+from crm_adapters.cli.printing import Form, print_rows, shown
 
 AT = datetime(2026, 1, 1, 12, 30, 15, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ import attrs
 import pytest
 
 from crm_domain import HARDENED, CreditPolicy, Update, user
+from crm_domain.clocks import label_uuid
 from crm_domain.events import EVENT_TYPES
-from crm_domain.sources import label_uuid
 
 SHOWN = """\
 when (UTC)        by       credits  balance  what

@@ -66,7 +66,7 @@ def test_nobody_may_be_in_need(call: Any, shop: Any) -> None:
 
 def test_a_table_shows_some_and_says_how_many_more(call: Any, keep: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     spend_all(keep, "amy", "ben", "cat")
-    monkeypatch.setattr("crm_adapters.cli.needs_credits._SHOWN", 2)
+    monkeypatch.setattr("crm_adapters.cli.commands.needs_credits._SHOWN", 2)
     *_, last, more = call("needs-credits").stdout.splitlines()
     assert last.startswith("ben@x.test")
     assert more == "… and 1 more: --json and --csv have all"

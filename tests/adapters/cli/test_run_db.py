@@ -131,7 +131,7 @@ def test_an_outcome_is_printed_when_it_is_kept(
 ) -> None:
     """One line is one commit; with --batch, so many lines are, and their outcomes come after it."""
     in_file: list[int] = []
-    monkeypatch.setattr("crm_adapters.cli.run.print_json", lambda _: in_file.append(users(db)))
+    monkeypatch.setattr("crm_adapters.cli.commands.run.print_json", lambda _: in_file.append(users(db)))
     assert call("run", "--db", db, *batch, stdin=b"".join(people)).exit_code == 0
     assert in_file == seen
 
@@ -164,7 +164,7 @@ def test_what_was_printed_before_an_interrupt_is_kept(
         if len(printed) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("crm_adapters.cli.run.print_json", interrupted)
+    monkeypatch.setattr("crm_adapters.cli.commands.run.print_json", interrupted)
     called = call("run", "--db", db, "--batch", batch, stdin=b"".join(people))
     assert (called.exit_code, called.stderr, users(db)) == (130, "", kept)
     assert labels(db) == {"u0", "u1"}

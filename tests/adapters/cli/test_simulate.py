@@ -19,7 +19,7 @@ import attrs
 import pytest
 
 from crm_adapters.cli import model_check, simulation_report
-from crm_adapters.cli import simulate as command
+from crm_adapters.cli.commands import simulate as command
 from crm_adapters.scenarios import loads
 from crm_adapters.sqlite.verification import Verification
 from crm_domain import SEED

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crm_adapters.cli.stats import _size
+from crm_adapters.cli.commands.stats import _size
 from crm_domain import HARDENED, TABLES
 from crm_domain.rows import CRM_TABLES
 

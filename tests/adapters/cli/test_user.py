@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crm_domain import TABLES
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 
 SHOWN = """\
 amy@x.test, a CRM user

@@ -68,7 +68,7 @@ def test_programs_get_all_that_they_asked_for(
     args: list[object], found: int, many: list[str], call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Page by page, each user once."""
-    monkeypatch.setattr("crm_adapters.cli.users._PAGE", 10)
+    monkeypatch.setattr("crm_adapters.cli.commands.users._PAGE", 10)
     start = 40 if "--after" in args else 0
     assert [user["email"] for user in call("users", "--json", *args).objects] == many[start : start + found]
 

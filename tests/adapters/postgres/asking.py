@@ -11,9 +11,9 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from crm_adapters.postgres.declared import qualified
+from crm_domain.clocks import label_uuid
 from crm_domain.rows import AUTH_USERS, TABLES
 from crm_domain.schema import ColumnType
-from crm_domain.sources import label_uuid
 
 SERVICE: Final = "service_role"
 ANON: Final = "anon"

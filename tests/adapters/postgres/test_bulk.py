@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from crm_domain import HARDENED
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 
 from .asking import SERVICE, Database, address, broken_laws, user_id
 

@@ -36,7 +36,7 @@ from .servers import embedded, package
 @pytest.fixture(autouse=True)
 def silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine takes so long that a line of progress would be printed."""
-    monkeypatch.setattr("crm_adapters.cli.check._LINE_EVERY_SECONDS", 10_000.0)
+    monkeypatch.setattr("crm_adapters.cli.commands.check._LINE_EVERY_SECONDS", 10_000.0)
 
 
 SHORT = ("--walks", "1", "--no-matrix")

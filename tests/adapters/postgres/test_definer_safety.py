@@ -23,9 +23,9 @@ from crm_adapters.postgres.escalation import others_rights
 from crm_adapters.postgres.keyed import opened
 from crm_adapters.postgres.planted import PLACED_KINDS, TEMPORARY, TEMPORARY_KINDS, path_through, plantings, witness
 from crm_domain import HARDENED, SEED
+from crm_domain.clocks import label_uuid
 from crm_domain.commands import CreateRecording, SyncCrmUser
 from crm_domain.ids import SERVICE as THE_SERVICE
-from crm_domain.sources import label_uuid
 from crm_domain.testing import AMY
 
 from .asking import ANON, SERVICE, Database, address, insert, user_id

@@ -17,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 
 from crm_adapters.postgres import migrations, shim
 from crm_domain import HARDENED
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 
 from .asking import SERVICE, Database, address, broken_laws, insert, user_id
 from .crowds import clients

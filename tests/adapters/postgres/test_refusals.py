@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from crm_domain import HARDENED
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 
 from .asking import SERVICE, Database, address, insert, user_id
 

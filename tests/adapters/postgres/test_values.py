@@ -24,10 +24,10 @@ from crm_adapters.postgres.keyed import KeyedPostgresBackend, opened
 from crm_adapters.sqlite import SqliteStore
 from crm_domain import HARDENED, SEED, SERVICE, Crm, Refused, Rules, user
 from crm_domain import commands as c
+from crm_domain.clocks import label_uuid
 from crm_domain.ids import Principal
 from crm_domain.rows import CRM_JOB_REQUESTS, CRM_RECORDINGS, CRM_RESUMES, CRM_USERS, IDEMPOTENCY_KEYS, PAYMENTS
 from crm_domain.schema import INT64_MAX, Table
-from crm_domain.sources import label_uuid
 from crm_domain.testing.comparing.observing import values_of
 from crm_domain.values import same_json
 

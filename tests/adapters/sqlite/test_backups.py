@@ -20,7 +20,7 @@ from crm_adapters.sqlite.connection import Connection
 from crm_adapters.sqlite.locking import FileLock
 from crm_adapters.sqlite.verification import Verification
 from crm_domain import HARDENED, SEED, Crm, Rules
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 
 AMY = label_uuid("amy")
 

@@ -15,8 +15,8 @@ import pytest
 
 from crm_adapters.sqlite import SqliteStore, StoreError
 from crm_domain import Crm
+from crm_domain.clocks import label_uuid
 from crm_domain.laws import check_all
-from crm_domain.sources import label_uuid
 
 InAChild: TypeAlias = Callable[[Callable[[], list[str]]], list[str]]
 

@@ -16,9 +16,9 @@ from crm_adapters.sqlite import filling as filling_module
 from crm_adapters.sqlite import rows as rows_module
 from crm_adapters.sqlite.filling import Absence, Filling
 from crm_domain import Crm, UniqueViolation
+from crm_domain.clocks import label_uuid
 from crm_domain.laws import check_all
 from crm_domain.session import Session
-from crm_domain.sources import label_uuid
 
 AMY = label_uuid("amy")
 ENOUGH = 10

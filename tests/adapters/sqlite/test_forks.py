@@ -17,8 +17,8 @@ import pytest
 
 from crm_adapters.sqlite import SqliteStore, StoreError
 from crm_domain import Crm
+from crm_domain.clocks import label_uuid
 from crm_domain.ids import UserId
-from crm_domain.sources import label_uuid
 
 from .faults.sound import assert_sound
 

@@ -22,7 +22,7 @@ from crm_adapters.sqlite.figures import figures
 from crm_adapters.sqlite.locking import FileLock
 from crm_adapters.sqlite.verification import Verification
 from crm_domain import Crm
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 
 from .faults.sound import assert_sound
 

@@ -16,8 +16,8 @@ import pytest
 import crm_adapters.sqlite
 from crm_adapters.sqlite import SqliteStore
 from crm_domain import Crm, JournalEntry, ManualClock, Refused, SequentialIds
+from crm_domain.clocks import label_uuid
 from crm_domain.laws import check_all
-from crm_domain.sources import label_uuid
 from tests.domain.interruption import INSIDE, Interruption, UndoneError, drill
 
 from .faults.sound import assert_sound

@@ -13,7 +13,7 @@ import pytest
 from crm_adapters.sqlite import SqliteStore
 from crm_adapters.sqlite.verification import Verification
 from crm_domain import HARDENED, Crm, InvalidEmail, UniqueViolation
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 
 REFUSED, WRITTEN_OTHERWISE, COMPATIBLE = "<dan@x.test>", "\u13a0@x.test", "\ufb01n@x.test"
 OLD_KEYS: Final = (REFUSED, WRITTEN_OTHERWISE, COMPATIBLE, "a@x..test", "eve@x.test.")

@@ -17,8 +17,8 @@ import pytest
 
 from crm_adapters.sqlite import SqliteStore, StoreBusy
 from crm_domain import Crm, InsufficientCredits
+from crm_domain.clocks import label_uuid
 from crm_domain.laws import check_all
-from crm_domain.sources import label_uuid
 
 from .faults.sound import assert_sound
 

@@ -21,11 +21,11 @@ from crm_adapters.sqlite import journal as journal_module
 from crm_adapters.sqlite import rows as rows_module
 from crm_adapters.sqlite.codec import event_from, event_text
 from crm_domain import SEED, TABLES, Crm
+from crm_domain.clocks import ManualClock, label_uuid
 from crm_domain.events import EVENT_TYPES, Event, RowStored, from_data
-from crm_domain.memory import memory_rows
+from crm_domain.memory.rows import memory_rows
 from crm_domain.ports import Rows
 from crm_domain.schema import Atom, ColumnType, Table
-from crm_domain.sources import ManualClock, label_uuid
 
 NOW = ManualClock().now
 GRANTS, RESUMES = TABLES["credit_grants"], TABLES["crm_resumes"]

@@ -12,8 +12,8 @@ import pytest
 from crm_adapters.sqlite import SqliteStore
 from crm_adapters.sqlite.schema import create_indexes, statements
 from crm_domain import HARDENED, SEED, SERVICE, TABLES, Crm, Rules
+from crm_domain.clocks import label_uuid
 from crm_domain.schema import Column, ColumnType, Table
-from crm_domain.sources import label_uuid
 
 AMY = label_uuid("amy")
 

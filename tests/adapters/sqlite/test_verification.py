@@ -19,7 +19,7 @@ from crm_adapters.sqlite.locking import FileLock
 from crm_adapters.sqlite.schema import VERSION
 from crm_adapters.sqlite.verification import CHECKS, Difference, Problem, Verification
 from crm_domain import HARDENED, SAFEGUARDS, SEED, TABLES, Crm, Rules
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 
 AMY, BOB = label_uuid("amy"), label_uuid("bob")
 JOB, RECORDING, RESUME = label_uuid("amy job"), label_uuid("amy recording"), label_uuid("amy resume")

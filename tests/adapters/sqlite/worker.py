@@ -11,7 +11,7 @@ from functools import partial
 
 from crm_adapters.sqlite import SqliteStore
 from crm_domain import Crm, InsufficientCredits
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 
 say = partial(print, flush=True)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from crm_domain.clocks import label_uuid
 from crm_domain.ids import uuid_text
-from crm_domain.sources import label_uuid
 from crm_domain.testing.comparing.own_ids import OwnIds
 
 AMY, BOB, ROW = map(label_uuid, ("amy", "bob", "row"))

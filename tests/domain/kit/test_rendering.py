@@ -104,7 +104,7 @@ def test_whole_script(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     script = as_python(lines)
     assert script == (
         "from crm_domain import Crm, InsufficientCredits, PermissionDenied\n"
-        "from crm_domain.sources import label_uuid\n"
+        "from crm_domain.clocks import label_uuid\n"
         "\n"
         "crm = Crm()\n"
         "service = crm.as_service()\n"

@@ -12,7 +12,7 @@ from crm_domain import (
     PermissionDenied,
     RlsViolation,
 )
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 
 from .scenes import (
     AMY,

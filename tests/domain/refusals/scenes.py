@@ -22,7 +22,7 @@ from crm_domain import (
     Refused,
     user,
 )
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 
 if TYPE_CHECKING:
     from tests.domain.conftest import World

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from itertools import count
 
 import psycopg
@@ -20,9 +19,10 @@ from crm_adapters.postgres.backend import PostgresBackend
 from crm_adapters.postgres.keyed import opened
 from crm_adapters.postgres.migrations import shim
 from crm_domain import HARDENED
-from crm_domain.sources import stopwatch
+from crm_domain.clocks import stopwatch
 from crm_domain.testing import conformance, matrix
 from crm_domain.testing.comparing.tolerances import tolerating
+from crm_domain.testing.conforming.course import Course
 from crm_domain.testing.conforming.searching import Search
 
 from ..servers import embedded
@@ -53,20 +53,19 @@ def first_found(backend: PostgresBackend) -> Search:
     elapsed = stopwatch()
     with tolerating(backend.tolerated):
         search = Search(backend, HARDENED)
-        for step in _steps(search):
-            step()
+        for _ in _steps(search):
             if search.findings or elapsed() > SECONDS:
                 break
     return search
 
 
-def _steps(search: Search) -> Iterator[Callable[[], object]]:
-    yield search.known_holes
-    yield search.probes
-    for n in count():
-        if n == WALKS:
-            yield partial(matrix, search.backend, HARDENED, search=search)
-        yield partial(search.walk, f"0/{n}", twins=False)
+def _steps(search: Search) -> Iterator[None]:
+    yield from Course(search).steps(0, walks=WALKS)
+    matrix(search.backend, HARDENED, search=search)
+    yield
+    for n in count(WALKS):
+        search.walk(f"0/{n}", twins=False)
+        yield
 
 
 def main() -> int:

@@ -35,7 +35,7 @@ from crm_domain import (
     SyncCrmUser,
     TrackView,
 )
-from crm_domain.sources import label_uuid
+from crm_domain.clocks import label_uuid
 
 from .power import contents_of, put
 

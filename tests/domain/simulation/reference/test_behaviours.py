@@ -20,7 +20,7 @@ from crm_domain import (
     Stored,
     SyncCrmUser,
 )
-from crm_domain.memory import MemoryStore
+from crm_domain.memory.store import MemoryStore
 from crm_domain.simulation import Activity, Arrivals, Scenario
 from crm_domain.simulation.reference import population
 from crm_domain.simulation.reference.behaviours import Process, User, at_once, by_service, leave, wait
