@@ -37,13 +37,13 @@ def python(notebook: Path) -> Iterator[ast.AST]:
 
 
 def test_notebooks_are_numbered_stories() -> None:
-    """Each has a number of its own and a name that speaks; nothing else is there but how figures look and the README's pictures."""
+    """Each has a number of its own and a name that speaks; besides are a page that lists them, how figures look and the pictures of the README."""
     assert NOTEBOOKS
     names = [notebook.name for notebook in NOTEBOOKS]
     assert [name for name in names if not re.fullmatch(r"\d\d(_[a-z]+)+\.ipynb", name)] == []
     assert len({name[:2] for name in names}) == len(names)
     others = {path.name for path in FOLDER.iterdir() if not path.name.startswith(".")} - set(names)
-    assert others == {"figures.mplstyle", PICTURES_FOLDER.name}
+    assert others == {"README.md", "figures.mplstyle", PICTURES_FOLDER.name}
 
 
 @of_each_notebook
