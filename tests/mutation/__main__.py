@@ -19,14 +19,14 @@ from .mutants import Mutant, mutants_of
 from .running import TOP, noticed_quickly, passes
 
 MODULES = (
-    *("credits", "stats", "isolation", "decide", "decision", "evolve"),
-    *("provisioning", "creation", "changes", "payments", "tracking"),
+    *("credits", "counters", "isolation", "decide", "decision", "evolve"),
+    *("provisioning", "creation", "changes", "payments", "activity", "addresses", "idempotency"),
     *("commands", "rows", "rules", "schema", "events"),
 )
 """The rules, the decisions, the declarations."""
 
 DOMAIN = "tests/domain"
-SLOW = [f"{DOMAIN}/refusals", f"{DOMAIN}/test_interrupts.py", f"{DOMAIN}/test_memory.py", f"{DOMAIN}/laws"]
+SLOW = [f"{DOMAIN}/refusals", f"{DOMAIN}/test_interrupts.py", f"{DOMAIN}/memory", f"{DOMAIN}/laws"]
 KIT = f"{DOMAIN}/kit"  # tests of what tests others, not of the rules
 QUICK = [DOMAIN, "-k=not test_the_first_in_precedence_wins", *(f"--ignore={path}" for path in (KIT, *SLOW[1:]))]
 
