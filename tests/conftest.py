@@ -4,7 +4,8 @@
 same every time; ``nightly`` looks long and at something new; ``mutation`` looks
 shortly and at the same every time, and does not shrink what it finds. None judges by the time it takes.
 
-With CRM_DOMAIN_NO_SKIP set, a test that is skipped is a failure: then whatever it needs must be there.
+With CRM_DOMAIN_NO_SKIP set, a test that is skipped is a failure: then all that it needs must be there.
+With CRM_DOMAIN_THOROUGH set, tests that are marked so run in full; without it, the first case of each.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import pytest
 from coverage import Coverage
 from hypothesis import HealthCheck, Phase, settings
 
-settings.register_profile("dev", max_examples=100, stateful_step_count=30, deadline=None, print_blob=True)
+from tests.amounts import THOROUGH
+
+settings.register_profile("dev", max_examples=40, stateful_step_count=30, deadline=None, print_blob=True)
 settings.register_profile(
     "ci",
     settings.get_profile("dev"),
@@ -37,6 +40,22 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out all cases but the first of each thorough test, unless all were asked for, or this very case."""
+    if THOROUGH or any("::" in arg for arg in config.args):
+        return
+    first: dict[object, pytest.Item] = {}
+    left_out = [
+        item
+        for item in items
+        if item.get_closest_marker("thorough")
+        and first.setdefault((item.path, getattr(item, "originalname", item.name)), item) is not item
+    ]
+    if left_out:
+        items[:] = [item for item in items if item not in set(left_out)]
+        config.hook.pytest_deselected(items=left_out)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Keep coverage from watching a test that is marked so: being watched takes as long as the work itself.
@@ -44,7 +63,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     Other tests have to reach everything.
     """
     watching = []
-    while item.get_closest_marker("unwatched") and (current := Coverage.current()):  # in a worker one is within another
+    while item.get_closest_marker("thorough") and (current := Coverage.current()):  # in a worker one is within another
         current.stop()
         watching.append(current)
     try:

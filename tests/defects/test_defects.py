@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 from crm_adapters.command_log import read_log
 from crm_domain import HARDENED
 from crm_domain.testing import Lines, conformance
+from tests.amounts import amount
 
 from .catalogue import DEFECTS, FAMILIES
 from .defect import Defect
@@ -25,12 +25,12 @@ from .hunting import hunt
 from .pairs import Pair, goes_wrong, pair, pairs
 from .planting import Slip
 
-pytestmark = pytest.mark.unwatched
+pytestmark = pytest.mark.thorough
 
 ROOT: Final = Path(__file__).parents[2]
 LINES_MAX: Final = 6
 _DOES_NOT_RUN: Final = re.compile("failed with (Name|Attribute|Import|UnboundLocal)Error")
-CONTROL_REQUESTS: Final = int(os.environ.get("CRM_DOMAIN_CONTROL_REQUESTS", "20000"))
+CONTROL_REQUESTS: Final = amount("CRM_DOMAIN_CONTROL_REQUESTS", thorough=20000, quick=1000)
 
 
 def shows_again(defect: Defect, log: str) -> bool:
@@ -53,7 +53,7 @@ def test_names_are_told_apart() -> None:
     assert len(DEFECTS) == sum(len(family.DEFECTS) for family in FAMILIES)
 
 
-SAMPLE: Final = int(os.environ.get("CRM_DOMAIN_PAIRS", "12"))
+SAMPLE: Final = amount("CRM_DOMAIN_PAIRS", thorough=12, quick=2)
 
 
 @pytest.mark.parametrize("pair", [pytest.param(pair, id=pair.name) for pair in pairs(SAMPLE)])

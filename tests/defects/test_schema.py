@@ -13,12 +13,13 @@ import pytest
 
 from crm_adapters.postgres.keyed import opened
 from crm_domain.testing import conformance
+from tests.amounts import amount
 
 from .hunting import hunt
 from .planting_sql import Edited, SchemaDefect, Sql, damaged
 from .schema import CONSTRAINTS, DEFECTS, FUNCTIONS, GRANTS, POLICIES, TRIGGERS
 
-pytestmark = pytest.mark.unwatched
+pytestmark = pytest.mark.thorough
 
 LINES_MAX: Final = 6
 SOME: Final = {
@@ -38,7 +39,7 @@ SOME: Final = {
     "no_user_is_the_service",
 }
 SOUGHT: Final = [d for d in DEFECTS if os.environ.get("CRM_DOMAIN_SCHEMA_DEFECTS") == "all" or d.name in SOME]
-CONTROL_WALKS: Final = int(os.environ.get("CRM_DOMAIN_SCHEMA_CONTROL_WALKS", "5"))
+CONTROL_WALKS: Final = amount("CRM_DOMAIN_SCHEMA_CONTROL_WALKS", thorough=5, quick=1)
 
 
 @pytest.mark.parametrize("defect", SOUGHT, ids=lambda defect: defect.name)

@@ -22,7 +22,7 @@ from tests.domain.interruption import Interruption, drill
 if TYPE_CHECKING:
     from tests.domain.conftest import MakeWorld, World
 
-pytestmark = pytest.mark.unwatched
+pytestmark = pytest.mark.thorough
 
 AMY = label_uuid("amy")
 AMYS = "amy@example.com"

@@ -318,7 +318,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> dict[Rules, Path]:
     return {rules: create(folder / f"{rules}.db", rules) for rules in (HARDENED, SEED)}
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 @settings(deadline=None)
 @given(
     lines=command_sequences(at_most=4),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -11,11 +10,12 @@ import psycopg
 import pytest
 
 from crm_domain import HARDENED, SEED
+from tests.amounts import amount
 
 from .asking import SERVICE, Database, address, broken_laws, insert, user_id
 from .crowds import at_once, clients, kinds, waits_for_a_lock
 
-ROUNDS = int(os.environ.get("CRM_DOMAIN_POSTGRES_ROUNDS", "3"))
+ROUNDS = amount("CRM_DOMAIN_POSTGRES_ROUNDS", thorough=3, quick=1)
 CLIENTS = 40
 SEED_ROUNDS_MAX = 200
 """After so many rounds without a credit sold twice, the hole would not be there; the first mostly shows it."""

@@ -17,11 +17,12 @@ from crm_adapters.postgres.backend import PostgresBackend
 from crm_adapters.postgres.keyed import opened
 from crm_domain import HARDENED, SEED, Rules
 from crm_domain.testing import ALPHABET, conformance, race, small_scope
+from tests.amounts import amount
 
 from .conftest import MakeDatabase
 
 DEPTH: Final = int(os.environ.get("CRM_DOMAIN_POSTGRES_DEPTH", "0"))
-WALKS: Final = int(os.environ.get("CRM_DOMAIN_POSTGRES_WALKS", "40"))
+WALKS: Final = amount("CRM_DOMAIN_POSTGRES_WALKS", thorough=40, quick=4)
 READINGS: Final = pytest.mark.parametrize("rules", [SEED, HARDENED], ids=["seed", "hardened"])
 PART: Final = ALPHABET[::2]
 """Every other request, of which the short run asks every sequence of two: some thousand with the two beginnings."""
@@ -43,7 +44,7 @@ def test_random_walks(backend: PostgresBackend, rules: Rules) -> None:
     assert not report.unsupported
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 @READINGS
 def test_every_short_sequence(backend: PostgresBackend, rules: Rules) -> None:
     """None is left out, and what everybody sees is compared after every step."""

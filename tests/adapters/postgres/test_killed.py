@@ -5,7 +5,6 @@ This server is always an embedded one of its own, which waits for the disk as se
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -18,12 +17,13 @@ from psycopg.conninfo import make_conninfo
 from crm_adapters.postgres import migrations, shim
 from crm_domain import HARDENED
 from crm_domain.clocks import label_uuid
+from tests.amounts import amount
 
 from .asking import SERVICE, Database, address, broken_laws, insert, user_id
 from .crowds import clients
 from .servers import embedded
 
-KILLS = int(os.environ.get("CRM_DOMAIN_POSTGRES_KILLS", "2"))
+KILLS = amount("CRM_DOMAIN_POSTGRES_KILLS", thorough=2, quick=1)
 CLIENTS = 6
 ACKNOWLEDGED_MIN = 60
 """How many units of work have been acknowledged when the server is killed, in the middle of others."""

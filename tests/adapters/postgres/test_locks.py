@@ -44,7 +44,7 @@ def database(make_database: Any) -> Iterator[Database]:
     opened.close()
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 @pytest.mark.parametrize("names", [("amy",), ("amy", "bob")], ids=["one account", "two accounts"])
 def test_no_two_operations_deadlock(database: Database, names: tuple[str, ...]) -> None:
     """Every pair, four clients each: they end as they would alone, and what is stored is sound."""
@@ -58,7 +58,7 @@ def test_no_two_operations_deadlock(database: Database, names: tuple[str, ...]) 
     assert broken(database) == {}
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 def test_all_operations_at_once_do_not_deadlock(database: Database) -> None:
     """Six clients, each with any operation on the same account."""
     with crowd_of(database.dsn, MIXED_CLIENTS) as crowd:

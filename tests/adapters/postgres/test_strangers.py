@@ -137,7 +137,7 @@ def test_no_alarm_on_the_document_by_another_hand(make_database: MakeDatabase) -
         conformance(backend, walks=5, tolerate=backend.tolerated).assert_held()
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 @pytest.mark.parametrize("one", [one for one in BREAKS if one.name in SAMPLE], ids=lambda one: one.name)
 def test_a_break_is_found(make_database: MakeDatabase, one: Break) -> None:
     """A sample of the breaks, each found without any walk."""

@@ -132,7 +132,7 @@ def _assert_agree(memory: Side, file: Side) -> None:
         assert seen[what] == value, what
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 @settings(deadline=None)
 @given(rules=readings(), lines=command_sequences())
 def test_the_file_behaves_as_memory(rules: Rules, lines: list[LogLine]) -> None:
@@ -151,7 +151,7 @@ def test_the_file_behaves_as_memory(rules: Rules, lines: list[LogLine]) -> None:
             _assert_agree(memory, reopened)
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 @settings(deadline=None)
 @given(rules=readings(), batches=st.lists(st.tuples(command_sequences(at_most=3), st.booleans()), max_size=4))
 def test_batches_behave_as_in_memory(rules: Rules, batches: list[tuple[list[LogLine], bool]]) -> None:
@@ -177,7 +177,7 @@ def _batch(side: Side, start: int, lines: Sequence[LogLine], *, kept: bool) -> l
     return outcomes
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 @settings(deadline=None)
 @given(lines=command_sequences(), take_turns=st.randoms(use_true_random=False))
 def test_two_stores_on_one_file_behave_as_one(lines: list[LogLine], take_turns: Any) -> None:

@@ -14,7 +14,7 @@ from crm_domain.testing import ConformanceSuite, conformance
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "dev")
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 class TestFile(ConformanceSuite):
     """A file keeps every law that memory keeps."""
 

@@ -22,7 +22,7 @@ from tests.domain.interruption import INSIDE, Interruption, UndoneError, drill
 
 from .faults.sound import assert_sound
 
-pytestmark = pytest.mark.unwatched
+pytestmark = pytest.mark.thorough
 
 DRILLS: Final = int(os.environ.get("CRM_DOMAIN_INTERRUPTS", "30"))
 FILES: Final = str(Path(crm_adapters.sqlite.__file__).parent)

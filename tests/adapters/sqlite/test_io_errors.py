@@ -6,9 +6,9 @@ first one to the last one of a day; with a large number, every one of them does.
 
 from __future__ import annotations
 
-import os
-
 import pytest
+
+from tests.amounts import amount
 
 from .faults.disk import can_be_watched
 from .faults.errors import ERRORS, Failing, calls_in_a_day, full_day, watched_day
@@ -16,10 +16,10 @@ from .faults.work import KINDS
 
 pytestmark = [
     pytest.mark.skipif(not can_be_watched(), reason="SQLite's functions are hidden in this Python"),
-    pytest.mark.unwatched,
+    pytest.mark.thorough,
 ]
 
-CALLS = int(os.environ.get("CRM_DOMAIN_FAILING_CALLS", "8"))
+CALLS = amount("CRM_DOMAIN_FAILING_CALLS", thorough=8, quick=2)
 PAGE_BYTES = 4096
 CHANGING = {"xOpen", "xWrite", "xTruncate", "xSync", "xDelete"}
 FILES = ("creation", "migration", "commands")

@@ -9,13 +9,14 @@ import pytest
 
 from crm_adapters.sqlite import StoreError
 from crm_adapters.sqlite.handle import Handle
+from tests.amounts import amount
 
 from .faults.kills import WRITERS, killed
 from .faults.work import KINDS
 
-pytestmark = pytest.mark.unwatched
+pytestmark = pytest.mark.thorough
 
-KILLS = int(os.environ.get("CRM_DOMAIN_KILLS", "300"))
+KILLS = amount("CRM_DOMAIN_KILLS", thorough=300, quick=15)
 ROUNDS = 5
 """How many times the writers of one file are killed before it is looked at."""
 

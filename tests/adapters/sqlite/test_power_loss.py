@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from pathlib import Path
 from random import Random
@@ -12,6 +11,7 @@ import pytest
 from crm_adapters.sqlite import SqliteStore, StoreError
 from crm_adapters.sqlite.schema import VERSION
 from crm_domain import Crm
+from tests.amounts import amount
 
 from .faults.cuts import Cut, cuts, recorded, units_now
 from .faults.disk import can_be_watched
@@ -20,10 +20,10 @@ from .faults.work import KINDS, prepare
 
 pytestmark = [
     pytest.mark.skipif(not can_be_watched(), reason="SQLite's functions are hidden in this Python"),
-    pytest.mark.unwatched,
+    pytest.mark.thorough,
 ]
 
-CUTS = int(os.environ.get("CRM_DOMAIN_POWER_CUTS", "300"))
+CUTS = amount("CRM_DOMAIN_POWER_CUTS", thorough=300, quick=15)
 SEEDS = range(-(-CUTS // (2 * len(KINDS) * 10)))
 """For each kind of work, and each of two ways to commit: with each seed the power fails ten times."""
 

@@ -155,7 +155,7 @@ def given(command: Any, name: str) -> bool:
     return bool(getattr(command, name) != getattr(CreateRecording(), name))
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 @pytest.mark.parametrize("with_matrix", [False, True])
 def test_columns_that_are_not_there_are_left_out(*, with_matrix: bool) -> None:
     """The rest of the request is asked, and compared; the report says what was left out."""

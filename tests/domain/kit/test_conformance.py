@@ -56,7 +56,7 @@ def test_other_rules_are_held_to() -> None:
     conformance(without("one_primary", "exact_price"), rules, walks=40).assert_held()
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 @pytest.mark.parametrize("safeguard", LAW_OF)
 def test_missing_safeguard_is_named_under_its_law(safeguard: str) -> None:
     """Without a safeguard the law that the table names is broken, and the log that is told shows it on the model."""
@@ -312,7 +312,7 @@ JUNK: Sequence[Any] = (
 )
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 @pytest.mark.parametrize("junk", JUNK, ids=str)
 def test_a_backend_that_shows_junk_is_a_finding(junk: Any) -> None:
     """Rows that are none are a finding, and break nothing in the kit."""
@@ -388,7 +388,7 @@ def test_a_refusal_of_no_kind_is_a_failure() -> None:
     assert any("failed with Refused: " in finding.text for finding in report.findings)
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 @pytest.mark.parametrize("safeguard", ["private_dashboard", "tracking_read_only", "atomic_consume", "owner_pair"])
 def test_what_weaker_rules_allow_is_no_finding(safeguard: str) -> None:
     """Held to rules that let others be seen, or a balance fall below 0, a backend may do so."""

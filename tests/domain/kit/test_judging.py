@@ -62,7 +62,7 @@ def test_counterexample_is_judged_as_the_table_says(safeguard: str, counterexamp
     assert judgement.laws == {LAW_OF[safeguard]}
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 @pytest.mark.parametrize("safeguard", LAW_OF)
 def test_walks_find_every_missing_safeguard(safeguard: str) -> None:
     """Without knowing the hole beforehand, at most a few hundred random walks find it, and name it."""

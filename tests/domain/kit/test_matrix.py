@@ -94,8 +94,8 @@ def test_table_for_people(of_the_model: MatrixReport) -> None:
     ("safeguard", "role", "table", "command"),
     [
         ("private_dashboard", "CRM user, another's rows", "crm_dashboard_stats", "get_dashboard"),
-        pytest.param("idempotent_payment", "service", "payments", "record_payment", marks=pytest.mark.unwatched),
-        pytest.param("one_primary", "CRM user, own rows", "crm_resumes", "upload_resume", marks=pytest.mark.unwatched),
+        pytest.param("idempotent_payment", "service", "payments", "record_payment", marks=pytest.mark.thorough),
+        pytest.param("one_primary", "CRM user, own rows", "crm_resumes", "upload_resume", marks=pytest.mark.thorough),
     ],
 )
 def test_a_missing_safeguard_stands_in_it(safeguard: str, role: str, table: str, command: str) -> None:

@@ -48,7 +48,7 @@ def test_counts_are_those_of_plain_enumeration() -> None:
     assert report.sequences == ends.total() == 2 * (45 + 45**2)
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 def test_model_keeps_every_law_in_every_short_sequence() -> None:
     """No sequence of the alphabet breaks a law of states or steps."""
     report = small_scope(depth=DEPTH)
@@ -57,7 +57,7 @@ def test_model_keeps_every_law_in_every_short_sequence() -> None:
     assert report.states >= {2: 179, 3: 1022, 4: 1022}[DEPTH]
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 @pytest.mark.parametrize("safeguard", BY_SEQUENCES)
 def test_every_hole_is_in_it(safeguard: str) -> None:
     """Without a safeguard its law breaks within two lines of one of the beginnings, and the sequence told shows it."""
@@ -80,7 +80,7 @@ def test_a_backend_is_compared_after_every_step() -> None:
     assert report.requests > report.states
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 @pytest.mark.parametrize("safeguard", ["one_primary", "private_dashboard", "grant_once"])
 def test_a_backend_without_a_safeguard_is_found(safeguard: str) -> None:
     """What a backend lacks is found, named, and told with a log."""

@@ -33,7 +33,7 @@ class TestModel(ConformanceSuite):
         return CrmBackend()
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 class TestRules(ConformanceSuite):
     """A backend without a safeguard keeps the rules without it."""
 
@@ -132,7 +132,7 @@ def test_a_broken_law_fails_with_all_that_is_needed(run_suite: Any) -> None:
     assert "insert into crm_resumes" in text
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 def test_the_other_two_fail_too(run_suite: Any) -> None:
     """What a backend lacks shows in the matrix and in the short sequences."""
     result = run_suite("-k", "test_matrix or test_small_scope", without=["tracking_read_only"])

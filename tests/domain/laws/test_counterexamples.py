@@ -56,7 +56,7 @@ def test_no_line_is_needless(safeguard: str, counterexamples: dict[str, Lines]) 
         assert LAW_OF[safeguard] not in broken_laws(shorter), lines[n]
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 @of_each_safeguard
 def test_hypothesis_finds_one(safeguard: str) -> None:
     """Without the safeguard, a search among random sequences finds one that breaks its law and no other."""

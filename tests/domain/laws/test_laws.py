@@ -32,7 +32,7 @@ from crm_domain.testing import (
     run,
 )
 
-pytestmark = pytest.mark.unwatched
+pytestmark = pytest.mark.thorough
 
 RULES: Final = (
     HARDENED,

@@ -29,7 +29,7 @@ from crm_domain.testing import (
     user_ids,
 )
 
-pytestmark = pytest.mark.unwatched
+pytestmark = pytest.mark.thorough
 
 EXAMPLES: Final = 1200
 """How many sequences have to do."""

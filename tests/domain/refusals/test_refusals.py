@@ -153,7 +153,7 @@ def test_a_safeguard_refuses_by_itself(scene: Scene, breach: Breach, make_world:
     assert outcome(scene.arranged(missed, breach)) != breach.refusal
 
 
-@pytest.mark.unwatched
+@pytest.mark.thorough
 @pytest.mark.parametrize("reading", READINGS)
 @pytest.mark.parametrize(
     ("scene", "one", "other"),

@@ -22,6 +22,7 @@ from crm_domain.simulation.kernel.compiled import namespace, simulate_compiled
 from crm_domain.simulation.kernel.plain import simulate_plain
 from crm_domain.simulation.reference.population import simulate_reference
 from crm_domain.simulation.results.part import EVENT_KINDS, Part
+from tests.amounts import amount
 
 from .populations import scenarios, seeds
 
@@ -36,7 +37,7 @@ WILD = Scenario(
     recordings=Recordings(failed=0.4, two_tabs=0.5),
     resyncs_per_day=0.3,
 )
-EXAMPLES = int(os.environ.get("CRM_DOMAIN_SIMULATIONS", "60"))
+EXAMPLES = amount("CRM_DOMAIN_SIMULATIONS", thorough=60, quick=15)
 """How many scenarios are drawn for each comparison; a night may take thousands."""
 
 
