@@ -56,7 +56,7 @@ def known_address(view: View, principal: Principal, given: str | None) -> Email 
     """Return the key that an address means for *principal*, without judging it.
 
     Under ``one_email`` that is its normal form, unless an account that *principal* may see has this
-    very text as its key: keys stay as they were stored, whatever the normal form was then.
+    very text as its key: keys stay as they were stored, no matter what the normal form was then.
 
     Raises:
         TypeError: It is not text.

@@ -1,6 +1,6 @@
 """Where do time and ids come from? The system's, and repeatable ones for tests and experiments.
 
-The only module that asks the world for something; all others are told through the ports.
+The only module that asks the world for something; all others use the ports.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def system_clock() -> datetime:
 
 
 def stopwatch() -> Callable[[], float]:
-    """Start to measure; return what tells the seconds that have gone by since."""
+    """Start to measure; return what gives the seconds that have gone by since."""
     started = time.monotonic()
     return lambda: time.monotonic() - started
 
@@ -38,10 +38,10 @@ def label_uuid(label: str) -> str:
 
 @define
 class ManualClock:
-    """A clock that stands still until it is told otherwise; it may also jump back.
+    """A clock that stands still until it is set; it may also jump back.
 
     Attributes:
-        now: The time it tells, aware.
+        now: The time it gives, aware.
         step: How far it goes on after each time that it was asked.
     """
 
@@ -64,7 +64,7 @@ class SequentialIds:
     """Makes the same ids in every run: those of the labels ``id-1``, ``id-2``, ….
 
     Attributes:
-        prefix: What tells these ids from those of another source.
+        prefix: What distinguishes these ids from those of another source.
         made: How many have been made.
     """
 

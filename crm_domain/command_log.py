@@ -302,7 +302,7 @@ def _meaning_of_missing(kind: type[Request]) -> dict[str, object]:
 
 
 def _owner(principal: Principal, command: Any, column: str, emails: Mapping[UserId, str] | None) -> str | None:
-    """Return what an owner column that a command leaves out comes to: the principal's own."""
+    """Return what an owner column that a command leaves out stands for: the principal's own."""
     user_id: Any = principal.user_id if command.user_id is DEFAULT else command.user_id
     if column == "user_id":
         return cast("str | None", user_id)

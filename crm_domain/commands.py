@@ -84,7 +84,7 @@ class CreateRow(AnsweredBy[Stored]):
     Attributes:
         table: The table, with whose columns the fields of the command agree.
         columns: The atoms of the columns between the owner's and the two times.
-        faults: What is wrong with it, whoever asks and whatever is stored.
+        faults: What is wrong with it, no matter who asks and no matter what is stored.
     """
 
     if not TYPE_CHECKING:
@@ -379,7 +379,7 @@ class RecordPayment(AnsweredBy[Paid]):
         amount: US dollars, exact.
         ref: The payment provider's reference, the same in every delivery of one payment.
         id: The key of the ``payments`` row.
-        faults: What is wrong with them, whatever is stored.
+        faults: What is wrong with them, no matter what is stored.
     """
 
     user_id: UserId | None = field(default=None, converter=_person)

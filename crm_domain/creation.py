@@ -64,7 +64,7 @@ def decide_creation(view: View, principal: Principal, command: c.Creation, at: d
     """Decide whether a row may be stored, and what a recording takes to pay for it.
 
     Raises (in order of precedence):
-        PermissionDenied: Nobody has signed in.
+        PermissionDenied: No one has signed in.
         RlsViolation: The row would be another's; the user was deactivated, or is of the other population.
         NotNullViolation: A column that must have a value has none.
         CheckViolation: A value is outside of what its column takes.

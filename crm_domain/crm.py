@@ -65,7 +65,7 @@ class Crm:
     Args:
         store: Where the state is; in memory by default.
         rules: The rules in force.
-        clock: Tells the time; inject one for runs that repeat exactly.
+        clock: Gives the time; inject one for runs that repeat exactly.
         new_id: Makes ids where the caller chose none.
 
     Example:
@@ -113,7 +113,7 @@ class Crm:
         return Session(self, SERVICE)
 
     def as_anon(self) -> Session:
-        """Return a session of somebody who has not signed in."""
+        """Return a session of someone who has not signed in."""
         return Session(self, ANON)
 
     def as_principal(self, principal: Principal) -> Session:
@@ -174,14 +174,14 @@ class Crm:
 
         It belongs to the thread and the task that open it. Other threads wait until it is over, so the
         block must not wait for one that uses this `Crm`. Other tasks of the same thread cannot wait
-        without blocking their event loop: whatever they ask of this `Crm` across an ``await`` of the
+        without blocking their event loop: no matter what they ask of this `Crm` across an ``await`` of the
         block is refused (`BatchOfAnotherTask`), except to subscribe. So are the tasks that the block
-        starts itself, as ``gather`` does. Tasks of asyncio, trio and anyio are told apart; see
+        starts itself, as ``gather`` does. Tasks of asyncio, trio and anyio are distinguished; see
         `crm_domain.tasks`. Who has a journal, its entries or a table in hand from before is not asked:
         an iterator over entries goes on with those that were there when it was made.
 
         A command in it that ends in anything but an answer or a refusal, such as Ctrl-C, spoils the
-        batch: what follows in it is refused, and none of it is kept. Subscribers are told afterwards.
+        batch: what follows in it is refused, and none of it is kept. Subscribers are called afterwards.
 
         Raises:
             BatchOfAnotherTask: Another task of this thread has a batch open.
@@ -250,7 +250,7 @@ class Crm:
     def explain(self, principal: Principal, command: Command) -> Explanation:
         """Tell, without executing it, what would come of a command and which rules decide.
 
-        This is for those who run the service: it tells what the principal may not know, such as
+        This is for those who run the service: it says what the principal may not know, such as
         that an address exists.
         """
         with self._lock:
@@ -296,11 +296,11 @@ class Crm:
             self._admit()
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Have *subscriber* told of every event from now on, after its commit and in order.
+        """Have *subscriber* called with every event from now on, after its commit and in order.
 
         It is called outside of all locks and batches, in the task and the thread of a command. One that
         raises is logged, and harms neither the state nor the others. An interrupt (Ctrl-C) comes
-        through: what was committed and not told yet is told with the next command.
+        through: what was committed and not delivered yet is delivered with the next command.
 
         Returns:
             A function that ends the subscription.
@@ -308,7 +308,7 @@ class Crm:
         return self._outbox.subscribe(subscriber)
 
     def rebuild(self) -> None:
-        """Make every table anew from the journal alone.
+        """Rebuild every table from the journal alone.
 
         Raises:
             RuntimeError: A batch is going on.

@@ -86,7 +86,7 @@ class Refused(Exception):  # noqa: N818 - an answer of the domain, not an error 
 
 
 class PermissionDenied(Refused):
-    """Raised when the role may not do this at all, on whatever row."""
+    """Raised when the role may not do this at all, on any row."""
 
     code = "permission_denied"
     sqlstate = "42501"
@@ -164,7 +164,7 @@ REFUSALS: dict[str, type[Refused]] = {kind.code: kind for kind in Refused.__subc
 
 
 def refusal(code: str, message: str = "") -> Refused:
-    """Return a refusal as another implementation tells it, for the one who drives that to raise.
+    """Return a refusal as another implementation reports it, for the one who drives that to raise.
 
     Args:
         code: The kind's code, or one of PostgreSQL's SQLSTATEs. 42501 is of two kinds, so that

@@ -174,7 +174,7 @@ class CrmUserSynced:
 
 @define(weakref_slot=False)
 class ViewTracked:
-    """Somebody viewed a CRM user's pages."""
+    """Someone viewed a CRM user's pages."""
 
     user_id: UserId
     email: Email
@@ -201,7 +201,7 @@ class TimeTracked:
 class RowUpdated:
     """Columns of a stored row changed.
 
-    ``changes`` are pairs of column and atom; ``by_owner`` tells whether the row's own user did it,
+    ``changes`` are pairs of column and atom; ``by_owner`` says whether the row's own user did it,
     rather than the service.
     """
 
@@ -277,7 +277,7 @@ ACCOUNT_AT: Final[dict[type[Any], int]] = {
 
 
 def concerned(event: Event) -> UserId | None:
-    """Return the id of the person whom *event* concerns; None if nobody."""
+    """Return the id of the person whom *event* concerns; None if it is no one."""
     kind = type(event)
     return cast("UserId | None", PAYLOAD_OF[kind](event)[ACCOUNT_AT[kind]])
 

@@ -1,4 +1,4 @@
-"""Why would this be refused, or what would pay for it? Told without executing it."""
+"""Why would this be refused, or what would pay for it? Said without executing it."""
 
 from __future__ import annotations
 

@@ -211,4 +211,4 @@ SERVICE: Final = Principal(Role.SERVICE)
 """The service role: it passes row policies, not rules."""
 
 ANON: Final = Principal(Role.ANON)
-"""Nobody in particular: may do nothing and read nothing."""
+"""No one in particular: may do nothing and read nothing."""

@@ -73,7 +73,7 @@ def refuse_role(principal: Principal, verb: Verb, table: Table[Any], rules: Rule
 
 
 def refuse_operation(principal: Principal, operation: str, *, safeguard: str | None = None) -> None:
-    """Refuse an operation of the service to anybody else.
+    """Refuse an operation of the service to anyone else.
 
     Raises:
         PermissionDenied: The principal is not the service role.
@@ -90,7 +90,7 @@ def owns(principal: Principal, user_id: UserId | None) -> bool:
 
 
 def refuse_foreign_row(principal: Principal, user_id: UserId | None, table: Table[Any]) -> None:
-    """Refuse to store a row for somebody else.
+    """Refuse to store a row for someone else.
 
     Raises:
         RlsViolation: The new row's ``user_id`` is not the principal's.
@@ -130,7 +130,7 @@ def refuse_writer(principal: Principal, account: CrmUser | None, table: Table[An
 
 
 def refuse_population(account: CrmUser | None, table: Table[Any], rules: Rules) -> None:
-    """Refuse a CRM user's row in a regular table, whoever stores it.
+    """Refuse a CRM user's row in a regular table, no matter who stores it.
 
     Raises:
         CheckViolation: The row's user is a CRM user.
@@ -165,7 +165,7 @@ def _found_by_one(stored: Rows[Any], table: Table[Any], where: Mapping[str, Atom
 def visible_rows(tables: Tables, principal: Principal, table: Table[Any], where: Mapping[str, Atom]) -> list[Any]:
     """Return the rows that the principal sees and that meet *where*, in the order of their insertion.
 
-    NULL equals NULL here. Nothing tells a row that is hidden from one that does not exist.
+    NULL equals NULL here. Nothing distinguishes a hidden row from one that does not exist.
     """
     stored = tables.by_name[table.name]
     owner = "id" if table is AUTH_USERS else "user_id"

@@ -1,4 +1,4 @@
-"""What are subscribers still to be told?
+"""What are subscribers still to hear?
 
 Entries wait here from their commit until every subscriber was called. An interrupt at any moment
 loses none: what is about to be kept is written down before the commit, and whether it was kept is
@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 from .ports import Journal, JournalEntry
 
 Subscriber: TypeAlias = Callable[[JournalEntry], object]
-"""Is told of every event after its commit, in the order of the journal."""
+"""Is called with every event after its commit, in the order of the journal."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -26,8 +26,8 @@ class Outbox:
     """The subscribers of one `Crm`, and the entries that wait for them.
 
     Attributes:
-        subscribers: Who is told, in this order.
-        entries: What they are to be told, the oldest first.
+        subscribers: Who is called, in this order.
+        entries: What they are to hear, the oldest first.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Outbox:
         self._delivering = 0
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Have *subscriber* told from now on; return what ends it."""
+        """Have *subscriber* called from now on; return what ends it."""
         self.subscribers.append(subscriber)
 
         def unsubscribe() -> None:
@@ -54,7 +54,7 @@ class Outbox:
             self._uncommitted = tuple(journal.entries(after=after))
 
     def publish(self) -> None:
-        """Have what was prepared told: it was committed."""
+        """Have what was prepared delivered: it was committed."""
         committed, self._uncommitted = self._uncommitted, ()
         self.entries.extend(committed)  # no signal is looked for between the two statements
 

@@ -38,7 +38,7 @@ from .rules import Rules
 from .schema import Atom, Table, Values
 
 Clock: TypeAlias = Callable[[], datetime]
-"""Tells the time: an aware datetime."""
+"""Gives the time: an aware datetime."""
 
 IdSource: TypeAlias = Callable[[], str]
 """Makes a new id: canonical UUID text."""
@@ -143,7 +143,7 @@ class JournalEntry:
         position: Its place among all events, from 1.
         at: When it happened, by the model's clock.
         principal: Who caused it.
-        account: The id of the person whom it concerns; None if nobody's.
+        account: The id of the person whom it concerns; None if no one's.
         version: Its place among the events of that account, from 1.
         idempotency_key: The key of the command that caused it, if it had one.
         event: What happened.
@@ -207,7 +207,7 @@ class Store(Protocol):
         """Have all reads of the block see one state; inside of a transaction, its own."""
 
     def replace_tables(self, tables: Tables) -> None:
-        """Put rebuilt *tables* in the place of the present ones, inside of a transaction."""
+        """Replace the present tables with rebuilt *tables*, inside of a transaction."""
 
 
 class Place(Protocol):
@@ -236,15 +236,15 @@ class Place(Protocol):
 
 
 class Backend(Protocol):
-    """Whatever can be asked to execute commands and to show tables, each as somebody.
+    """Anything that can be asked to execute commands and to show tables, each as someone.
 
-    The in-memory model is one, and so is somebody's database with triggers and policies, or a
+    The in-memory model is one, and so is someone's database with triggers and policies, or a
     service. What it does not have, it says with `NotImplementedError`; where it is only some columns
     of a request, with `crm_domain.testing.ColumnsNotThere`.
     """
 
     def reset(self) -> None:
-        """Begin anew: nobody is registered, and every table is empty."""
+        """Start over: no one is registered, and every table is empty."""
 
     def execute(self, principal: Principal, command: Any) -> Any:
         """Execute *command*, or answer the read `crm_domain.reads.GetDashboard`.

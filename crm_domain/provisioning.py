@@ -52,7 +52,7 @@ def decide_sync(view: View, principal: Principal, command: SyncCrmUser, at: date
 
     Raises (in order of precedence):
         PermissionDenied: The principal is not the service role (``tracking_read_only``).
-        RlsViolation: Without that safeguard, the row would be somebody else's.
+        RlsViolation: Without that safeguard, the row would be another's.
         NotNullViolation: There is no address, or an id that is NULL.
         CheckViolation, InvalidEmail: The address or the payment details cannot be stored.
         UniqueViolation: The address is new, but the id belongs to another one.

@@ -110,7 +110,7 @@ def count(view: View, principal: Principal, read: r.Count) -> int:
 
 
 def _born(table: Table[Any]) -> str:
-    """Return the column that tells how old a row is."""
+    """Return the column that says how old a row is."""
     return "user_created_at" if table is CRM_USERS else "created_at"
 
 
@@ -132,7 +132,7 @@ def get_crm_dashboard_data(view: View, principal: Principal, read: r.GetDashboar
     safeguard anyone who has signed in may ask for any address, as in the document.
 
     Raises:
-        PermissionDenied: Nobody has signed in.
+        PermissionDenied: No one has signed in.
     """
     if principal.role is Role.ANON:
         raise PermissionDenied(
@@ -158,7 +158,7 @@ def is_crm_user(view: View, principal: Principal, read: r.DetectCrmUser) -> bool
     """Tell whether a person is a CRM user ("Detecting CRM Users"), as far as the principal sees.
 
     Raises:
-        PermissionDenied: Nobody has signed in.
+        PermissionDenied: No one has signed in.
     """
     refuse_role(principal, "SELECT", CRM_USERS, view.rules)
     return bool(visible_rows(view.tables, principal, CRM_USERS, {"user_id": read.user_id}))
@@ -168,7 +168,7 @@ def crm_users_with_stats(view: View, principal: Principal, read: r.ListCrmUsersW
     """Return the active CRM users with their stats, newest first ("Querying Examples").
 
     Raises:
-        PermissionDenied: Nobody has signed in.
+        PermissionDenied: No one has signed in.
     """
     refuse_role(principal, "SELECT", CRM_USERS, view.rules)
     active = (user for user in _newest_first(view, principal, CRM_USERS, read.after) if user.is_active)
@@ -190,7 +190,7 @@ def user_data(view: View, principal: Principal, read: r.GetUserData) -> r.UserDa
     """Return everything that is stored under an address, as far as the principal sees it.
 
     Raises:
-        PermissionDenied: Nobody has signed in.
+        PermissionDenied: No one has signed in.
     """
     where = {"email": known_address(view, principal, read.email)}
 
@@ -212,7 +212,7 @@ def crm_users_who_need_more_credits(
     """Return the CRM users at 0 credits who have recorded before, the latest recording first.
 
     Raises:
-        PermissionDenied: Nobody has signed in.
+        PermissionDenied: No one has signed in.
     """
     found = [
         r.UserInNeedOfCredits(
@@ -232,7 +232,7 @@ def crm_users_export(view: View, principal: Principal, _: r.ExportCrmUsers) -> l
     """Return every CRM user with the counters, one flat mapping each ("Export CRM User Data").
 
     Raises:
-        PermissionDenied: Nobody has signed in.
+        PermissionDenied: No one has signed in.
     """
     counters = ("total_applications", "total_recordings", "total_resumes")
     return [
@@ -248,7 +248,7 @@ def record_counts(view: View, principal: Principal, _: r.CountRecords) -> dict[s
     The document's ``LIKE 'crm_%'`` misses the main table; this counts all five.
 
     Raises:
-        PermissionDenied: Nobody has signed in.
+        PermissionDenied: No one has signed in.
     """
     return {table.name: count(view, principal, r.Count(table=table)) for table in CRM_TABLES}
 

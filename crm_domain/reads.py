@@ -1,6 +1,6 @@
 """What may be asked for without changing anything: one class per read, and what it returns.
 
-A read is a value, as a command is: logs and tests hold it, and whoever keeps the state answers it
+A read is a value, as a command is: logs and tests hold it, and anyone who keeps the state answers it
 (`crm_domain.queries` over the model's tables). Columns have the document's names.
 """
 

@@ -232,7 +232,7 @@ class CreditGrant:
 class CreditConsumption:
     """Which grant paid for a recording; no grant where the seed's holes let one be made for nothing.
 
-    ``id`` is told by `crm_domain.credits.consumption_of`: a recording's own id is not enough,
+    ``id`` is given by `crm_domain.credits.consumption_of`: a recording's own id is not enough,
     because a regular recording may have it too, and another one after a delete.
     ``completed_at`` is when the recording was first completed: from then on its video is fixed.
     ``refunded_at`` is when the credit went back to its grant.

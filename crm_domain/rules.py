@@ -69,7 +69,7 @@ def _price(_: object, attribute: attrs.Attribute[Decimal], value: Decimal) -> No
 
 
 def _has_fractions_of_cents(value: Decimal) -> bool:
-    """Tell whether an amount has more than two decimals, whatever the precision of the context is."""
+    """Tell whether an amount has more than two decimals, no matter what the precision of the context is."""
     _, digits, exponent = value.as_tuple()
     return isinstance(exponent, int) and exponent < -2 and any(digits[exponent + 2 :])  # noqa: PLR2004 - cents
 
@@ -278,7 +278,7 @@ class Rules:
                 (the start, if none is named) set all safeguards, ``+name`` and ``-name`` one.
 
         Raises:
-            ValueError: A step is none of these; the message lists what there is.
+            ValueError: A step is not one of these; the message lists what there is.
         """
         rules = HARDENED
         for step in (step.strip() for text in texts for step in text.split(",")):
@@ -310,7 +310,7 @@ def _checked(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _meant(step: str) -> str:
-    """Return what a step that is none of these was likely meant to be."""
+    """Return what a step that is not one of these was likely meant to be."""
     question = meant(near(step, [*READINGS, *(f"-{name}" for name in SAFEGUARDS)]))
     return f"; {question}" if question else ""
 

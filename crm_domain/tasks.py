@@ -3,9 +3,9 @@
 All tasks of an event loop share one thread, so a lock of that thread keeps none of them out. What
 belongs to one of them, a batch or a transaction across an ``await``, is held by its `Holder`.
 
-Known are the tasks of asyncio and of trio, and so those of anyio, which runs on either. They are told
-apart by identity: a context variable would be inherited by the tasks that a task starts. Threads are
-told apart too, and with them greenlets after gevent's ``patch_all``, which replaces the thread's
+Known are the tasks of asyncio and of trio, and so those of anyio, which runs on either. They are
+distinguished by identity: a context variable would be inherited by the tasks that a task starts. Threads are
+distinguished too, and with them greenlets after gevent's ``patch_all``, which replaces the thread's
 identity and locks. Other greenlets, and the tasks of other event loops, count as their thread.
 """
 

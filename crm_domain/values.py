@@ -1,6 +1,6 @@
 """How does what a caller gives become a value that every store keeps?
 
-Only plain values are kept: exact ``str``, ``int``, ``Decimal`` and ``datetime``, whatever subclass was
+Only plain values are kept: exact ``str``, ``int``, ``Decimal`` and ``datetime``, no matter what subclass was
 given, because what a subclass compares or prints as is its own. Nothing here depends on the caller's
 decimal context, on how deep the stack is, or on the version of Python.
 """

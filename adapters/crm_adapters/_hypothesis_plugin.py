@@ -1,7 +1,7 @@
 """How does hypothesis learn of this library's types, without importing for everybody what few need?
 
 Hypothesis loads this module whenever it is imported, by the entry point group ``hypothesis``. It
-stands outside of `crm_domain`, which would be imported with it: types are registered when somebody
+stands outside of `crm_domain`, which would be imported with it: types are registered when someone
 imports `crm_domain`, and strategies imported when the first value is drawn. From then on
 ``from_type(CreateRecording)`` is what `crm_domain.testing.create_recordings` makes.
 """

@@ -1,4 +1,4 @@
-"""What is somebody told who imports what a plain installation does not bring? The extra that brings it."""
+"""What does an import say that a plain installation does not bring? The extra that brings it."""
 
 from __future__ import annotations
 

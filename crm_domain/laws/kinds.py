@@ -46,7 +46,7 @@ Answer: TypeAlias = Accepted | Refused | list[Any] | DashboardData | None
 
 @frozen(kw_only=True)
 class Step:
-    """One request and what came of it.
+    """One request and the result of it.
 
     Attributes:
         before: The state that it met.

@@ -1,4 +1,4 @@
-"""What can nobody do to anybody else? Laws that compare two runs."""
+"""What can no one do to anyone else? Laws that compare two runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .kinds import Answer, Step, of_run
 
 @of_run(8, section="Row Level Security (RLS)")
 def noninterference(one: Sequence[Step], other: Sequence[Step], observer: Principal) -> Iterator[str]:
-    """Whatever others do, all that a user can observe stays the same, refusals included.
+    """No matter what others do, all that a user can observe stays the same, refusals included.
 
     The runs agree in what the observer and the service do for them, times and ids included, and
     differ in what others do. An id belongs to whom chose it first: that others take one which the
@@ -31,7 +31,7 @@ def noninterference(one: Sequence[Step], other: Sequence[Step], observer: Princi
 
 
 def _told(outcome: Answer) -> object:
-    """Return what an outcome tells the one who asked."""
+    """Return what an outcome says to the one who asked."""
     if isinstance(outcome, Refused):
         return (*outcome.signature, outcome.sqlstate, outcome.message)
     return outcome

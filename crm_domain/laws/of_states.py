@@ -153,7 +153,7 @@ def one_credit_per_recording(state: State) -> Iterator[str]:
 
 
 def _recordings_ever(state: State) -> Iterator[tuple[RowId, UserId | None]]:
-    """Yield id and owner of each recording, once more for every swap of its video after completion."""
+    """Yield id and owner of each recording, again for every swap of its video after completion."""
     videos: dict[tuple[str, str], str | None] = {}
     completed: set[tuple[str, str]] = set()
     for entry in state.journal.entries():
@@ -193,7 +193,7 @@ _DATED: Final[dict[str, type[Any]]] = {
 
 @of_state(5, section="Dashboard Stats Updates")
 def counters_equal_fold_of_events(state: State) -> Iterator[str]:
-    """The counters say what the events say, whatever was deleted since; a user's own word counts for nothing."""
+    """The counters say what the events say, no matter what was deleted since; a user's own word counts for nothing."""
     lives = _lives(state)
     for stats in state.tables.crm_dashboard_stats:
         life = lives[stats.email]
@@ -280,7 +280,7 @@ _REGULAR: Final = frozenset(table.name for table in rows.REGULAR_TABLES)
 
 @of_state(13, section="Comparison: Regular Users vs CRM Users")
 def populations_are_separate(state: State) -> Iterator[str]:
-    """Whoever is a CRM user writes in the CRM tables alone, and nobody else's rows are there."""
+    """Anyone who is a CRM user writes in the CRM tables alone, and no one else's rows are there."""
     members: set[UserId | None] = set()
     for entry in state.journal.entries():
         match entry.event:
@@ -305,7 +305,7 @@ def populations_are_separate(state: State) -> Iterator[str]:
 
 @of_state(15, section="4. crm_resumes (CRM User Resumes)")
 def at_most_one_primary_resume(state: State) -> Iterator[str]:
-    """Nobody has two primary resumes in one table."""
+    """No one has two primary resumes in one table."""
     for table in (rows.CRM_RESUMES, rows.RESUMES):
         primaries = Counter(row.user_id for row in state.tables.by_name[table.name] if row.is_primary)
         for user_id, count in primaries.items():

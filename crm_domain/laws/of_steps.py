@@ -46,7 +46,7 @@ def _said(step: Step) -> str:
 
 @of_step(7, section="Row Level Security (RLS)")
 def no_user_command_raises_credits(step: Step) -> Iterator[str]:
-    """No command of a user raises anybody's credits, in either of the two balances."""
+    """No command of a user raises anyone's credits, in either of the two balances."""
     if step.principal.role is Role.SERVICE:
         return
     balances = {profile.user_id: profile.credits_remaining for profile in step.before.tables.profiles}
@@ -66,7 +66,7 @@ def no_user_command_raises_credits(step: Step) -> Iterator[str]:
 
 @of_step(8, section="Row Level Security (RLS)")
 def reads_see_only_own_rows(step: Step) -> Iterator[str]:
-    """A user reads their own rows, all of them and no others; nobody in particular reads nothing."""
+    """A user reads their own rows, all of them and no others; no one in particular reads nothing."""
     if step.principal.role is Role.SERVICE or not isinstance(step.command, Select | GetDashboard):
         return
     is_hidden = isinstance(step.command, Select) and step.command.table.name in _HIDDEN
@@ -182,7 +182,7 @@ def payment_is_idempotent(step: Step) -> Iterator[str]:
 
 @of_step(16, section="Service Role Policies")
 def service_passes_policies_not_rules(step: Step) -> Iterator[str]:
-    """The service sees all rows and still needs credits and valid references; nobody else passes row policies."""
+    """The service sees all rows and still needs credits and valid references; no one else passes row policies."""
     if step.principal.role is Role.SERVICE:
         yield from _kept_from_service(step)
         yield from _given_to_service(step)

@@ -23,7 +23,7 @@ class MemoryRows(Generic[R]):
     """What tables of both kinds have in common.
 
     An index is a dict from value to what has it: to one entry if it is unique, else to a list of
-    entries in the order of the index. NULL is not in it: nobody looks for rows by what they lack.
+    entries in the order of the index. NULL is not in it: no one looks for rows by what they lack.
     """
 
     def __init__(self, table: Table[R]) -> None:

@@ -19,7 +19,7 @@ class MemoryStore:
     """Tables and journal in memory.
 
     A single command needs no undo log: it is decided before anything is written, and evolving
-    never refuses. Should an interrupt cut in half-way all the same, the tables are made anew
+    never refuses. Should an interrupt cut in half-way all the same, the tables are made again
     from the journal. Only a transaction of many commands keeps what it may have to undo. An undoing
     that was interrupted itself is done over as a torn one, which needs nothing but the journal.
     """
@@ -59,11 +59,11 @@ class MemoryStore:
             self._end_undo()
 
     def reading(self) -> AbstractContextManager[None]:
-        """Have all reads of the block see one state: `Crm` lets nobody write meanwhile."""
+        """Have all reads of the block see one state: `Crm` lets no one write meanwhile."""
         return _NOTHING_TO_DO
 
     def replace_tables(self, tables: Tables) -> None:
-        """Put rebuilt *tables* in the place of the present ones."""
+        """Replace the present tables with rebuilt *tables*."""
         self._undo, self.tables = None, tables
         self._length = len(self.journal)
 

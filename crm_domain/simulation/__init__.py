@@ -1,7 +1,7 @@
 """How do seed, time and behaviour drive the model?
 
 A `Scenario` says who comes and what they do; an engine makes a run of it. Random draws are keyed
-by seed, user, purpose and number, so that a run is the same on every engine, in whatever order and
+by seed, user, purpose and number, so that a run is the same on every engine, in any order and
 by however many workers.
 """
 

@@ -187,7 +187,7 @@ class Activity:
     """What an average user does, in times a day while they are there; each at random moments.
 
     Views, logins and session time are counted for CRM users alone: the document has counters
-    for nobody else.
+    for no one else.
 
     Attributes:
         job_requests_per_day: Job applications.

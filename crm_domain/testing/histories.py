@@ -1,4 +1,4 @@
-"""What came of a sequence of requests, step by step, and which laws did it break?"""
+"""The result of a sequence of requests, step by step, and which laws did it break?"""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ class Snapshot:
 
 @frozen(kw_only=True)
 class History:
-    """What came of a sequence of requests.
+    """The result of a sequence of requests.
 
     Attributes:
         rules: The rules in force.
         lines: The requests.
-        steps: What came of each.
+        steps: The result of each.
     """
 
     rules: Rules
@@ -120,7 +120,7 @@ def _logged(line: LogLine, tables: Tables) -> str:
 
 
 class Recorder:
-    """A `Crm` in memory that keeps what came of every request.
+    """A `Crm` in memory that keeps the result of every request.
 
     Time and made ids depend only on a line's place, so that runs can be compared line by line.
 
@@ -140,7 +140,7 @@ class Recorder:
 
     @property
     def history(self) -> History:
-        """What came of all requests until now."""
+        """The result of all requests until now."""
         return History(rules=self.crm.rules, lines=Lines(self._lines), steps=tuple(self._steps))
 
     def skip(self, places: int) -> None:
@@ -175,7 +175,7 @@ class Recorder:
         return self.crm.execute_overlapping([(line.principal, cast("Command", line.request)) for line in lines])
 
     def _kept(self, line: LogLine, outcome: Answer, *, last: bool) -> Step:
-        """Keep what came of a line; the state after all but the last of a group is replayed."""
+        """Keep the result of a line; the state after all but the last of a group is replayed."""
         known, journal = len(self._entries), self.crm.journal
         upto = len(journal) if last else known + (len(outcome.events) if isinstance(outcome, Accepted) else 0)
         self._entries += journal.entries(after=known, upto=upto)
@@ -227,7 +227,7 @@ def violations(history: History, laws: Iterable[AnyLaw] = LAWS, *, after: int = 
     """Yield where a history breaks laws of states and steps, each with the number of the line, from 1.
 
     Args:
-        history: What came of the requests.
+        history: The result of the requests.
         laws: The laws; those of runs say nothing about one history.
         after: How many lines at the start have been judged before.
     """

@@ -1,4 +1,4 @@
-"""Can anybody tell, from all that they see, what others do?
+"""Can anyone tell, from all that they see, what others do?
 
 Two runs are compared in the eyes of one person: one with everything, one without what others do
 and what the service does for them.
@@ -48,7 +48,7 @@ def interference(lines: Lines, observer: Person, rules: Rules = HARDENED) -> lis
 
 
 def separated(lines: Lines, observer: Person) -> tuple[Lines, frozenset[int]]:
-    """Return the lines that concern somebody alone, and the indexes of those that concern others."""
+    """Return the lines that concern someone alone, and the indexes of those that concern others."""
     kept: list[tuple[LogLine, Concern]] = []
     chosen_later: set[object] = set()
     for line in reversed(lines):

@@ -1,4 +1,4 @@
-"""Does the model keep its laws whatever is asked next? A state machine for hypothesis.
+"""Does the model keep its laws no matter what is asked next? A state machine for hypothesis.
 
 It goes on from what is there (bundles of people and rows), where sequences are drawn as a whole.
 """
@@ -95,7 +95,7 @@ class LawsMachine(RuleBasedStateMachine):
 
     @rule(id_=resumes, person=members, primary=st.booleans())
     def promote(self, id_: str, person: Person, primary: bool) -> None:  # noqa: FBT001 - rules are called by name
-        """Somebody makes a resume their primary one, or an ordinary one."""
+        """Someone makes a resume their primary one, or an ordinary one."""
         changes = {"is_primary": primary}
         self._ask(person.principal, c.Update(table=rows.CRM_RESUMES, where={"id": id_}, set=changes))
 
@@ -107,7 +107,7 @@ class LawsMachine(RuleBasedStateMachine):
 
     @rule(lines=requests().map(lambda line: Lines([line])) | overlaps().filter(bool).map(Lines))
     def ask(self, lines: Lines) -> None:
-        """Somebody asks for anything, or for several things at once."""
+        """Someone asks for anything, or for several things at once."""
         self.recorder.ask(*lines)
 
     @invariant()

@@ -12,7 +12,7 @@ from crm_domain.ids import Email, Principal, UserId, user
 
 @frozen
 class Person:
-    """Somebody who may become a user.
+    """Someone who may become a user.
 
     Attributes:
         label: What command logs call them.
@@ -49,8 +49,8 @@ CAL: Final = Person("cal")
 """In most histories a regular user."""
 
 DAN: Final = Person("dan")
-"""In most histories nobody registered them."""
-"""In most histories two CRM users, a regular user, and somebody whom nobody registered."""
+"""In most histories no one registered them."""
+"""In most histories two CRM users, a regular user, and someone whom no one registered."""
 
 PEOPLE: Final = (AMY, BOB, CAL, DAN)
 """Everybody."""
@@ -61,7 +61,7 @@ RESUMES: Final = ("resume-1", "resume-2", "resume-3")
 PAYMENTS: Final = ("payment-1", "payment-2", "payment-3")
 
 TAKES: Final = tuple(f"take-{n}" for n in range(1, 14))
-"""Recordings with which somebody spends all that they have: more than there are of others, so that nobody guesses them."""
+"""Recordings with which someone spends all that they have: more than there are of others, so that no one guesses them."""
 
 LABELS: Final = Labels([person.label for person in PEOPLE] + [*JOB_REQUESTS, *RECORDINGS, *RESUMES, *PAYMENTS, *TAKES])
 """How command logs name all of them."""

@@ -1,4 +1,4 @@
-"""How would somebody who uses the library from Python ask for the same?"""
+"""How would someone who uses the library from Python ask for the same?"""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class _Script:
         modules: What it imports from elsewhere.
         names: What it imports from `crm_domain`.
         sessions: The name of each principal's session, and how it is made.
-        now: What its clock tells; None while it needs none of its own.
+        now: What its clock says; None while it needs none of its own.
     """
 
     rules: Rules

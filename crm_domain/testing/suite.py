@@ -1,4 +1,4 @@
-"""How are the laws tests of somebody's own pytest run? A class to inherit from, and one fixture to give."""
+"""How are the laws tests of someone's own pytest run? A class to inherit from, and one fixture to give."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class _Kept:
 
 
 class RaceSuite:
-    """Tests of a backend that many clients use at once; beside `ConformanceSuite`, or alone.
+    """Tests of a backend that many clients use at once; next to `ConformanceSuite`, or alone.
 
     Give a fixture ``connect``: a function that makes a backend over the one store that all share.
 
@@ -127,6 +127,6 @@ class RaceSuite:
     clients: ClassVar[int] = 8
 
     def test_races(self, connect: Callable[[], Backend]) -> None:
-        """Whoever is first: nothing is spent, granted or credited twice."""
+        """No matter who is first: nothing is spent, granted or credited twice."""
         __tracebackhide__ = True
         race(connect, self.rules, clients=self.clients).assert_held()

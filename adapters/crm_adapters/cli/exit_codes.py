@@ -17,4 +17,4 @@ EXIT_INTERRUPTED: Final = 130
 """Ctrl-C: 128 and the number of SIGINT."""
 
 EXIT_BROKEN_PIPE: Final = 141
-"""Nobody reads the output any more: 128 and the number of SIGPIPE."""
+"""No one reads the output any more: 128 and the number of SIGPIPE."""

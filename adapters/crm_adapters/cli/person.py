@@ -29,7 +29,7 @@ def person_of(crm: Crm, email: str) -> AuthUser:
     """Return the person with this address, in whichever spelling the rules take for the same.
 
     Raises:
-        NotFound: There is nobody; the message names those whose address is one slip away.
+        NotFound: There is no one; the message names those whose address is one slip away.
     """
     for person in crm.as_service().select(AUTH_USERS, {"email": crm.as_service().answer(FindAddress(email=email))}):
         return person

@@ -1,4 +1,4 @@
-"""How is long work shown to somebody who waits at a terminal?"""
+"""How is long work shown to someone who waits at a terminal?"""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _GROUPS: Final = {
         "repeat_share",
     ),
 }
-"""The key figures by what somebody asks; those that are in no group stand at the end."""
+"""The key figures by what someone asks; those that are in no group stand at the end."""
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _WEEK: Final = 7

@@ -1,4 +1,4 @@
-"""What is there to examine? A file of this library, or a backend of somebody's own."""
+"""What is there to examine? A file of this library, or a backend of someone's own."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def target_opened(target: str, *, config: Path | None = None, i_know: bool = Fal
 
     Raises:
         BadTarget: There is no such thing, or it is no backend.
-        StoreError: It is a file that cannot be read, or is none of ours.
+        StoreError: It is a file that cannot be read, or is not one of ours.
     """
     if is_database(target):
         with _database_opened(target, config, i_know=i_know) as database:
@@ -185,7 +185,7 @@ def _imported(target: str, module_name: str) -> Any:
 
 
 def told(error: Exception) -> str:
-    """Return what somebody else's exception says, in a line."""
+    """Return what another's exception says, in a line."""
     return f"{type(error).__name__}: {error}"
 
 

@@ -17,7 +17,7 @@ from crm_domain.schema import ColumnType
 from .reading import Entry
 
 Outcome: TypeAlias = dict[str, Any]
-"""What came of one line, as plain JSON: ``n``, ``result``, and the answer or the refusal."""
+"""The result of one line, as plain JSON: ``n``, ``result``, and the answer or the refusal."""
 
 _NAMED_BY: Final = {
     CRM_USERS.name: "user_id",

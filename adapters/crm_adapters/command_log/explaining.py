@@ -41,7 +41,7 @@ class ExplainedLine:
         return "\n".join([head, f"  answer: {json.dumps(answer, ensure_ascii=False)}", *rest])
 
     def plain(self) -> dict[str, Any]:
-        """Return the same as plain JSON: the outcome, and beside it the reasons."""
+        """Return the same as plain JSON: the outcome, and next to it the reasons."""
         explanation = self.explanation
         plain = dict(self.outcome)
         if explanation.refusal is not None:

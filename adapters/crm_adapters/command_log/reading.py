@@ -61,7 +61,7 @@ _DEPTH_MAX: Final = JSON_DEPTH_MAX + 8
 
 
 class LogError(AdapterError):
-    """Raised when a line is not a command: a mistake of whoever wrote the log, not a refusal.
+    """Raised when a line is not a command: a mistake in the log, not a refusal.
 
     Attributes:
         name: The name of the log.

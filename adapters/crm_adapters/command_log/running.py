@@ -22,7 +22,7 @@ from .reading import Entry, LogError
 
 @frozen
 class _Done:
-    """What came of lines that overlap, or of one line.
+    """The result of lines that overlap, or of one line.
 
     Attributes:
         entries: The lines.
@@ -40,12 +40,12 @@ class Run:
 
     Ids that the model makes are those of the labels ``line-7-1``, ``line-7-2``, … after the line
     that caused them, so that every run of a log makes the same ones. Where others have written to
-    the store, too, the number of events before the line tells its ids from theirs:
+    the store, too, the number of events before the line distinguishes its ids from theirs:
     ``after-120-line-7-1``.
 
     Args:
         rules: The rules in force.
-        clock: Tells the time of lines that have no ``at``.
+        clock: Gives the time of lines that have no ``at``.
         store: Where the state is; in memory by default.
 
     Attributes:
@@ -70,7 +70,7 @@ class Run:
         self.crm = Crm(self._store, rules=rules, clock=lambda: self._at or self._clock(), new_id=self._new_id)
 
     def outcomes(self, entries: Iterable[Entry], *, at_once: int = 1) -> Iterator[Outcome]:
-        """Execute the entries and yield what came of each, as soon as it is known, and kept.
+        """Execute the entries and yield the result of each, as soon as it is known, and kept.
 
         A group of concurrent lines is executed once the line behind it was read.
 
@@ -142,7 +142,7 @@ class Run:
 
 
 def _events_of(entry: Entry, answer: object) -> int:
-    """Return how many events were appended; a key that is used is one more than the answer tells of."""
+    """Return how many events were appended; a key that is used is one more than the answer has."""
     if not isinstance(answer, Accepted) or answer.replayed:
         return 0
     alone = entry.line.concurrent is None  # lines that overlap do not use their keys

@@ -1,7 +1,7 @@
 """Which pictures show what a simulation found?
 
 They take the extra ``plot``, matplotlib. Each function draws on given axes or on new ones and returns them; ``ax.figure.savefig("out.svg")`` keeps
-the picture. Titles say what there is to see; series are told apart by lines and marks as well as by colour.
+the picture. Titles say what there is to see; series are distinguished by lines and marks as well as by colour.
 """
 
 from crm_adapters.extras import extra

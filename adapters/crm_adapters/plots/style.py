@@ -20,7 +20,7 @@ PALE: Final = "#d9dee4"
 
 @frozen
 class Look:
-    """How one series is told from the others: by colour, by its line, and by its marks."""
+    """How one series is distinguished from the others: by colour, by its line, and by its marks."""
 
     colour: str
     line: Any

@@ -1,4 +1,4 @@
-"""The document's database in PostgreSQL: its migrations, and the conformance kit driving them or anybody's.
+"""The document's database in PostgreSQL: its migrations, and the conformance kit driving them or anyone's.
 
 ``PostgresBackend`` and ``opened`` need the extra ``testing``, too, and are imported when they are asked for.
 """

@@ -69,7 +69,7 @@ def policies(table: Table[Any], rules: Rules) -> Iterator[tuple[str, str]]:
 
 
 def writer_conditions(table: Table[Any], rules: Rules) -> Iterator[str]:
-    """Yield what must be so for a user to write to the table, whoever's rows."""
+    """Yield what must be so for a user to write to the table, no matter whose rows."""
     account = f"public.digital_resume_by_crm account where account.user_id = {ME}"
     if rules.separate_populations and table in REGULAR_TABLES:
         yield f"not exists (select from {account})"

@@ -1,4 +1,4 @@
-"""How is somebody's PostgreSQL driven by the conformance kit? As the document's front end and service would."""
+"""How is someone's PostgreSQL driven by the conformance kit? As the document's front end and service would."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class PostgresBackend:
     # --- what the kit asks ------------------------------------------------------------------
 
     def reset(self) -> None:
-        """Begin anew: every table is empty that was so in the beginning.
+        """Start over: every table is empty that was so in the beginning.
 
         Raises:
             ServerLost: The server is gone.
@@ -281,7 +281,7 @@ class PostgresBackend:
 
     @contextmanager
     def untold(self) -> Iterator[None]:
-        """Leave what is sent in the block out of what `sent` tells."""
+        """Leave what is sent in the block out of what `sent` says."""
         told = len(self._sent)
         try:
             yield
@@ -332,7 +332,7 @@ class PostgresBackend:
         self.type_in(session, [COMMIT], last=1)
 
     def type_in(self, session: Session, sent: Sequence[str], *, last: int) -> Result:
-        """Send statements as they are, whatever is open, and return the result of one, counted from the end."""
+        """Send statements as they are, no matter what is open, and return the result of one, counted from the end."""
         number = self._sessions.index(session)
         self._sent.append("; ".join(sent) + ";" + (f" -- session {number + 1}" if number else ""))
         try:

@@ -158,7 +158,7 @@ class Catalog:
         )
 
     def makes_id(self, wanted: str) -> bool:
-        """Tell whether an operation that makes a person or a row is not told its id."""
+        """Tell whether an operation that makes a person or a row is not given its id."""
         made = "user_id" if wanted in _PEOPLE else "id" if wanted in CREATIONS else ""
         operation = self.operations.operations.get(wanted)
         return bool(made) and operation is not None and made not in operation.taken
@@ -302,7 +302,7 @@ def _check_roles(connection: psycopg.Connection[Any], operations: Operations) ->
 
 
 def _relation(connection: psycopg.Connection[Any], table: Table[Any], operations: Operations) -> Relation | None:
-    """Return where a table is: where somebody says, or under its own name, or under the folded one."""
+    """Return where a table is: where someone says, or under its own name, or under the folded one."""
     if table.name in operations.tables:
         candidates = list(filter(None, [operations.tables[table.name]]))
     elif table is AUTH_USERS:

@@ -67,7 +67,7 @@ def _is_torn(dsn: str, parameters: Mapping[str, str]) -> bool:
 
 
 def secrets_of(dsn: str) -> dict[str, str]:
-    """Return the parameters of a connection string that nobody may see.
+    """Return the parameters of a connection string that no one may see.
 
     Raises:
         PostgresError: As `parameters_of`.

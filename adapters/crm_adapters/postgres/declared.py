@@ -17,7 +17,7 @@ from crm_domain.values import JSON_DEPTH_MAX, JSON_DIGITS_MAX
 _TYPES: Final = {ColumnType.INTEGER: "bigint"}
 
 _MADE: Final = {ColumnType.UUID: "gen_random_uuid()", ColumnType.TIMESTAMPTZ: "now()"}
-"""What is stored where the model makes an id or tells the time."""
+"""What is stored where the model makes an id or says the time."""
 
 _TOO_DEEP: Final = f"""'strict $.**{{{JSON_DEPTH_MAX}}} ? (@.type() == "array" || @.type() == "object")'"""
 _TOO_LONG: Final = (

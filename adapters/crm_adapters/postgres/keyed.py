@@ -1,4 +1,4 @@
-"""How is a retry told from a new command? By an idempotency key that is claimed in the command's own transaction."""
+"""How is a retry distinguished from a new command? By an idempotency key that is claimed in the command's own transaction."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class KeyedPostgresBackend(PostgresBackend):
         """Execute a command under an idempotency key: a retry is answered, not done again.
 
         Only with a key may what the server gave up be tried again, because others were in the way:
-        without one, nobody knows whether it was done.
+        without one, no one knows whether it was done.
 
         Raises:
             ValueError: The key holds what no database stores.

@@ -31,7 +31,7 @@ def name(text: str) -> str:
 
 
 def is_sendable(column: Column, value: Atom) -> bool:
-    """Tell whether PostgreSQL can be sent a value at all, whatever it then says to it."""
+    """Tell whether PostgreSQL can be sent a value at all, no matter what it then says to it."""
     if isinstance(value, int):
         return INT64_MIN <= value <= INT64_MAX
     if isinstance(value, str) and column.type is not ColumnType.UUID:
@@ -40,7 +40,7 @@ def is_sendable(column: Column, value: Atom) -> bool:
 
 
 def harmless(column: Column) -> str:
-    """Return what is sent in the place of a value that cannot be."""
+    """Return what is sent instead of a value that cannot be."""
     return _HARMLESS[column.type]
 
 

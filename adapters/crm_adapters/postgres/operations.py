@@ -41,7 +41,7 @@ CREATIONS: Final = tuple(cmd for cmd, kind in REQUESTS.items() if issubclass(kin
 """What is a plain INSERT, unless a file says otherwise."""
 
 KEYED: Final = {"use_idempotency_key": ("key", "fingerprint"), "answer_idempotency_key": ("key", "answer")}
-"""How a retry is told from a new command, with the arguments of each; a database may have neither.
+"""How a retry is distinguished from a new command, with the arguments of each; a database may have neither.
 
 The first is called before a command, in its transaction; it gives NULL, or ``{"answer": …}`` of the
 command that was accepted under the key before. The second keeps the command's answer.
@@ -72,7 +72,7 @@ class Operation:
 
     Attributes:
         function: The function's name, with its schema.
-        arguments: What the function calls each argument; one that is not here is not told to it.
+        arguments: What the function calls each argument; one that is not here is not given to it.
         sql: The statement, with arguments in braces, in place of a function.
         steps: Several statements in place of one. What the last one gives is the answer.
         otherwise: The refusal that it means if the function or the statement gives false, NULL or no row.
@@ -88,7 +88,7 @@ class Operation:
 
     @property
     def taken(self) -> frozenset[str]:
-        """The names of the arguments that it is told."""
+        """The names of the arguments that it is given."""
         texts = (self.sql, *(step.sql for step in self.steps))
         return frozenset((*self.arguments, *(name for text in texts for name in placeholders(text)))) - {ASKER}
 
@@ -172,10 +172,10 @@ _CREDITS: Final = ("initial_credits", "regular_initial_credits", "credits_per_pa
 
 @frozen(kw_only=True)
 class Ids:
-    """Whose ids the database chooses itself, where it is told none.
+    """Whose ids the database chooses itself, where it is given none.
 
     Attributes:
-        chosen_by_database: The tables whose rows have such ids; an operation that is not told an id chooses it anyway.
+        chosen_by_database: The tables whose rows have such ids; an operation that is not given an id chooses it anyway.
     """
 
     chosen_by_database: frozenset[str] = frozenset()
@@ -198,7 +198,7 @@ class Operations:
 
     Attributes:
         roles: Its roles.
-        session: What else a session is told.
+        session: What else a session is given.
         operations: How each operation is called, by its name in command logs.
         tables: Where tables are that are not where the document has them; empty if they are not driven.
         columns: What columns are called that have other names, by table.
@@ -207,7 +207,7 @@ class Operations:
         policy: What credits cost and give.
         tolerate: What it may do otherwise than the rules.
         refusals: What its own errors mean; the first rule that fits is taken.
-        own: The operations that somebody's own file names: they must be there.
+        own: The operations that someone's own file names: they must be there.
         own_tables: The tables that it names: nothing else must be there.
     """
 
@@ -230,7 +230,7 @@ class Operations:
         return tuple(name for name, tolerated in self.tolerate.items() if tolerated)
 
     def overlaid(self, own: Operations) -> Operations:
-        """Return these, with what somebody's *own* file says in their place."""
+        """Return these, with what someone's *own* file says in their place."""
         merged = evolve(
             own,
             operations=self.operations | own.operations,
@@ -344,7 +344,7 @@ def placeholders(sql: str) -> list[str]:
 
 
 def filled(sql: str, literals: dict[str, str]) -> str:
-    """Return a statement with literals in the place of what it names in braces."""
+    """Return a statement with literals instead of what it names in braces."""
     return _PLACEHOLDER.sub(lambda found: literals[found[1]], sql)
 
 

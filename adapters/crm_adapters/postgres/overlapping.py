@@ -130,7 +130,7 @@ class _Begun:
         return False
 
     def end(self) -> None:
-        """Commit it, if it was let through, and take note of what came of it."""
+        """Commit it, if it was let through, and take note of the result of it."""
         self.is_over = True
         self.answered_at = self.session.answered_at  # before it commits: until then, nobody passes who waits for it
         try:

@@ -1,7 +1,7 @@
-"""What do people get at beside the commands? Ways in that only PostgreSQL has, each tried on the real server.
+"""What can people reach besides the commands? Ways in that only PostgreSQL has, each tried on the real server.
 
-Most concern what the service role or a definer function does on somebody's behalf: temporary tables
-in the place of real ones, rights under default grants, ON CONFLICT, several rows in one statement.
+Most concern what the service role or a definer function does on someone's behalf: temporary tables
+instead of real ones, rights under default grants, ON CONFLICT, several rows in one statement.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ class Tried(Protocol):
         """Return the rows that *principal* sees."""
 
     def send(self, principal: Principal, statements: Sequence[str], *, end: str = COMMIT) -> Result:
-        """Send one transaction in somebody's role."""
+        """Send one transaction in someone's role."""
 
     def untold(self) -> AbstractContextManager[None]:
-        """Leave what is sent in the block out of what is told."""
+        """Leave what is sent in the block out of the report."""
 
     def look_up(self, query: str) -> Sequence[dict[str, Any]]:
         """Return what a query finds in the catalogue."""
@@ -117,7 +117,7 @@ def _stored(person: Person) -> list[LogLine]:
 
 @frozen
 class _Books:
-    """What is written about somebody, and what they have stored."""
+    """What is written about someone, and what they have stored."""
 
     balance: int
     mirror: int
@@ -149,7 +149,7 @@ def _insert(backend: Tried, people: Sequence[Person], behind: str = "", ids: Seq
 
 
 def _try(backend: Tried, principal: Principal, statements: Sequence[str]) -> Result | None:
-    """Send one transaction; return None if it was refused, for whatever reason."""
+    """Send one transaction; return None if it was refused, for any reason."""
     try:
         return backend.send(principal, statements)
     except (Refused, psycopg.Error):
@@ -157,7 +157,7 @@ def _try(backend: Tried, principal: Principal, statements: Sequence[str]) -> Res
 
 
 def _could(backend: Tried, principal: Principal, statements: Sequence[str]) -> Result | None:
-    """Send one transaction that is rolled back; return None if it was refused. Only what was not is told."""
+    """Send one transaction that is rolled back; return None if it was refused. Only what was not refused is reported."""
     with backend.untold():
         try:
             backend.send(principal, statements, end=ROLLBACK)
@@ -238,7 +238,7 @@ def _left_open(backend: Tried) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    """Return the first of some names; the statement that finds them all is told."""
+    """Return the first of some names; the statement that finds them all is reported."""
     more = len(names) - _NAMED_MAX
     return ", ".join(names[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
 
@@ -275,7 +275,7 @@ def _triggered(backend: Tried) -> str:
 
 
 def _read_beside(backend: Tried) -> str:
-    """Look into whatever tables and views there are beside the document's, as a user and as nobody."""
+    """Look into all tables and views besides the document's, as a user and as anon."""
     texts = []
     for row in backend.look_up(_BESIDE):
         for who in (AMY.principal, ANON):

@@ -57,7 +57,7 @@ def reach(backend: Reached) -> Iterator[Probe]:
 
 
 def _coming(catalog: Catalog, person: Person) -> Iterator[LogLine]:
-    """Yield what makes somebody a user with credits, as far as the database has it."""
+    """Yield what makes someone a user with credits, as far as the database has it."""
     own: dict[str, Any] = {"user_id": person.user_id, "email": person.email}
     if catalog.has("sync_crm_user"):
         yield LogLine(SERVICE, c.SyncCrmUser(**own))
@@ -112,7 +112,7 @@ def _sought(backend: Reached, who: Principal, statement: str) -> Result | None:
 
 
 def _shown(backend: Reached, found: Callable[[], str]) -> str:
-    """Return what is found, with what was sent for it alone among what is told."""
+    """Return what is found, with what was sent for it alone."""
     with backend.untold():
         text = found()
     return text and found()
@@ -154,7 +154,7 @@ def _done_by(backend: Reached, law: str, who: Principal, call: str, before: _Bal
 
 
 def _told_by(backend: Reached, who: Principal, call: str) -> str:
-    """Return what a function tells of Bob, who is not named in the call."""
+    """Return what a function says of Bob, who is not named in the call."""
     bob = (str(_theirs(backend.catalog, BOB)), BOB.email)
     if any(text in call for text in bob):
         return ""

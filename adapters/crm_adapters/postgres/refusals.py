@@ -18,7 +18,7 @@ _BY_PLACE: Final = {
     "aclcheck_error_col": "permission_denied",
     "ExecWithCheckOptions": "rls_violation",
 }
-"""Where in the server a 42501 comes from tells which of its two kinds it is, in any language of messages."""
+"""Where in the server a 42501 comes from says which of its two kinds it is, in any language of messages."""
 
 _ALIKE: Final = {
     "23001": "23503",  # restrict_violation

@@ -1,9 +1,9 @@
-"""Where is somebody's schema examined? In a database of our own, made after theirs, which is gone at the end.
+"""Where is someone's schema examined? In a database of our own, made after theirs, which is gone at the end.
 
 Theirs is only read: its structure is copied, and nothing is ever written to it. The copy is dropped
 however the work ends. If the server dies, it is dropped when the server is back, at the latest
-by the next one who makes a copy there: whoever works with one holds a lock for it, so that one
-that nobody holds is nobody's any more.
+by the next one who makes a copy there: anyone who works with one holds a lock for it, so that one
+that no one holds is no one's any more.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Scratch:
             self.tables = _empty_tables(ours)
 
     def _copy(self) -> None:
-        """Copy the structure: as the server does it, or as pg_dump tells it, which is first asked where there are rows."""
+        """Copy the structure: as the server does it, or as pg_dump writes it, which is first asked where there are rows."""
         ways = (self._dump, self._take_as_template) if self._has_rows else (self._take_as_template, self._dump)
         try:
             ways[0]()
@@ -142,7 +142,7 @@ class Scratch:
         """Drop the copy; a server that went away is waited for.
 
         Raises:
-            ServerLost: It did not come back; whoever checks there next, drops the copy.
+            ServerLost: It did not come back; anyone who checks there next, drops the copy.
         """
         give_up = time.monotonic() + _PATIENCE_SECONDS
         while True:

@@ -1,4 +1,4 @@
-"""How does one client talk to the database? As PostgREST does: a transaction for each request, in somebody's role."""
+"""How does one client talk to the database? As PostgREST does: a transaction for each request, in someone's role."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SETTINGS: Final = (
     "set statement_timeout = '60s'",
     "set synchronous_commit = off",  # what outlives a loss of power is not asked here
 )
-"""What is the same in every session, whatever the database's defaults are."""
+"""What is the same in every session, no matter what the database's defaults are."""
 
 COMMIT, ROLLBACK, OPEN = "commit", "rollback", ""
 """How a transaction ends; `OPEN` if it goes on."""
@@ -37,7 +37,7 @@ COMMIT, ROLLBACK, OPEN = "commit", "rollback", ""
 
 @frozen
 class Result:
-    """What came of a statement.
+    """The result of a statement.
 
     Attributes:
         rows: The rows that came back.
@@ -61,7 +61,7 @@ class Session:
         answered_at: When the server's last answer came, in nanoseconds of a clock that never jumps.
 
     Raises:
-        psycopg.OperationalError: Nobody answers, or the login fails.
+        psycopg.OperationalError: No one answers, or the login fails.
     """
 
     answered_at: int = 0

@@ -82,7 +82,7 @@ class Statement:
         sendable: Whether all that was given could be sent; else something harmless stands in its place.
         unsent: What the rules say to what could not be sent.
         looks_first: Whether nothing is said of values while no row is found.
-        also: The same statement on what else the table is called; whatever lets more through counts.
+        also: The same statement on what else the table is called; the one that lets more through counts.
         made: The id that the database chooses, if it does.
         role: The role that it is sent in when the service asks, if that is another.
     """
@@ -102,7 +102,7 @@ class Statement:
         return self.parts[0].sql
 
     def answered(self, result: Result) -> Any:
-        """Return what is said of a result; of one that came of something harmless, that it is none.
+        """Return what is said of a result; of a harmless one, that it is none.
 
         Raises:
             CheckViolation: There was something that cannot be sent, and a row to put it into.
@@ -237,7 +237,7 @@ def _chosen(id_: Any) -> str | None:
 
 
 def _making(made: Made | None, id_: Any, sendable: bool) -> dict[str, Any]:  # noqa: FBT001 - a part of a statement
-    """Return what of a statement says that the database makes an id: it cannot be told that this is NULL."""
+    """Return what of a statement says that the database makes an id: it cannot be given NULL."""
     if made is None or id_ is not None:
         return {"made": made, "sendable": sendable}
     return {"sendable": False, "unsent": NotNullViolation}
@@ -292,7 +292,7 @@ def _called(request: Any, catalog: Catalog, principal: Principal) -> Statement:
 def _new_ids(
     given: Mapping[str, Any], columns: Mapping[str, Column], operation: Operation, catalog: Catalog
 ) -> dict[str, str]:
-    """Return new ids for those that were left out and that the database must be told."""
+    """Return new ids for those that were left out and that the database must be given."""
     types = catalog.takes(operation) or {} if operation.function else {}
     optional = {n for n, own in operation.arguments.items() if own in types and types[own].has_default}
     wanted = operation.taken - optional

@@ -1,4 +1,4 @@
-"""What becomes of a pool of processes when one of them is killed? It is made anew."""
+"""What becomes of a pool of processes when one of them is killed? It is made again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in a table that somebody exported, line by line?"""
+"""What stands in a table that someone exported, line by line?"""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Table:
         return found
 
     def known(self, names: Sequence[str]) -> str | None:
-        """Return the first of these names that a column has, in whatever case; None if there is none."""
+        """Return the first of these names that a column has, in any case; None if there is none."""
         by_name = {column.casefold(): column for column in self.columns}
         return next((by_name[name] for name in names if name in by_name), None)
 

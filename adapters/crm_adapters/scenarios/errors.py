@@ -8,7 +8,7 @@ from crm_adapters.errors import AdapterError
 
 
 class DataError(AdapterError):
-    """Raised when a file cannot be read as what it should be: a mistake of whoever wrote it.
+    """Raised when a file cannot be read as what it should be: a mistake in the file.
 
     Attributes:
         name: The name of the file.

@@ -1,4 +1,4 @@
-"""What did the users of a database do? Its journal tells."""
+"""What did the users of a database do? Its journal says."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What did users do, by the tables of the document that somebody exported?
+"""What did users do, by the tables of the document that someone exported?
 
-A table is known by its columns, whatever its file is called. Rows that were deleted are not in it; logins and
+A table is known by its columns, no matter what its file is called. Rows that were deleted are not in it; logins and
 views are counters without times, so that their rates are not fitted from it.
 """
 
@@ -44,7 +44,7 @@ _COUNTERS: Final[Mapping[str, str]] = {
     "total_recordings": "recordings",
     "credits_remaining": "credits",
 }
-"""Columns of counters, which stand beside the main table's in exports of it with its stats."""
+"""Columns of counters, which stand next to the main table's in exports of it with its stats."""
 
 
 def has_counters(columns: Sequence[str]) -> bool:

@@ -49,10 +49,10 @@ def read_sources(
         policy: By what credit policy balances are followed where the files do not say.
         columns: Which columns of a table of payments hold the ``user``, the ``time`` and the ``amount``.
         until: Until when they tell, in days; until the last time in them if None.
-        progress: Is told how far it has come.
+        progress: Is called with how far it has come.
 
     Raises:
-        DataError: A file is none of these; with the line.
+        DataError: A file is not one of these; with the line.
     """
     databases = [path for path in paths if is_database(path)]
     if databases and len(paths) > 1:

@@ -1,4 +1,4 @@
-"""How does a scenario stand in a TOML file, so that somebody can read it and change it?
+"""How does a scenario stand in a TOML file, so that someone can read it and change it?
 
 Sections and keys are those of `Scenario`; what each of them means and its unit is what the
 docstrings of the scenario's classes say.

@@ -33,7 +33,7 @@ class SqliteBackend(CrmBackend):
         rules: The rules of a file that this library makes; a file that exists has its own.
 
     Raises:
-        StoreError: The file is none of ours, or cannot be read.
+        StoreError: The file is not one of ours, or cannot be read.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None, *, rules: Rules | None = None) -> None:
@@ -88,7 +88,7 @@ class SqliteBackend(CrmBackend):
 
 
 def _empty(path: Path) -> None:
-    """Delete every row; whatever else is in the file stays as it is."""
+    """Delete every row; all else in the file stays as it is."""
     with closing(sqlite3.connect(path, isolation_level=None)) as raw:
         raw.execute("PRAGMA foreign_keys = OFF")
         raw.execute("BEGIN")

@@ -1,10 +1,10 @@
 """How is a file copied while others write it, and how does a copy take its place again?
 
 A copy is one state of the file, the one that was there when it began: the source is read in a
-single transaction, so that SQLite neither starts anew when somebody writes, nor has a writer wait.
+single transaction, so that SQLite neither starts again when someone writes, nor has a writer wait.
 What others write meanwhile grows the log of the source, until the copy is done.
 
-A copy stands alone: it has no log of its own, so that it can be read from where nobody may write.
+A copy stands alone: it has no log of its own, so that it can be read from where no one may write.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .verification import Verification
 _PAGES_PER_STEP: Final = 2048  # 8 MiB: often enough to tell of progress
 
 _LOGS: Final = ("-wal", "-journal")
-"""What SQLite may find beside a file, and would bring into it."""
+"""What SQLite may find next to a file, and would bring into it."""
 
 
 @frozen(kw_only=True)
@@ -67,8 +67,8 @@ def back_up(
         path: The file.
         target: What to call the copy.
         force: Whether it may take the place of a file of that name.
-        busy_timeout_seconds: How long to wait for somebody who holds the file as a whole.
-        progress: Is told how far it has come.
+        busy_timeout_seconds: How long to wait for someone who holds the file as a whole.
+        progress: Is called with how far it has come.
 
     Raises:
         StoreError: The file cannot be read or is damaged, or the copy cannot be written there.
@@ -94,17 +94,17 @@ def restore(
     busy_timeout_seconds: float = 10.0,
     progress: Progress = in_silence,
 ) -> Restored:
-    """Put a copy of *backup*, once it was found to be sound, in the place of a file.
+    """Replace a file with a copy of *backup*, once that was found to be sound.
 
     Writers wait meanwhile. Who has the former file open is refused at the next thing that they ask
-    of it, and has to open it anew.
+    of it, and has to open it again.
 
     Args:
         backup: The copy, which stays as it is.
-        path: The file, which may be missing or damaged, but not somebody else's.
-        keep: Whether the former file stays, under another name beside it.
+        path: The file, which may be missing or damaged, but not another's.
+        keep: Whether the former file stays, under another name next to it.
         busy_timeout_seconds: How long to wait for those who write or read the file.
-        progress: Is told how far it has come.
+        progress: Is called with how far it has come.
 
     Raises:
         StoreError: The copy is not sound, or the file cannot be replaced; it is as it was.
@@ -171,7 +171,7 @@ def _refuse_unsound(source: Path, verification: Verification) -> None:
 
 
 def _replace(file: Path, partial: Path, *, keep: bool, timeout_seconds: float) -> Path | None:
-    """Put *partial* in the place of *file* while nobody writes; return where the former file is."""
+    """Replace *file* with *partial* while no one writes; return where the former file is."""
     turns = FileLock(file, timeout_seconds)
     try:
         turns.acquire()

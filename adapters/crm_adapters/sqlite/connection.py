@@ -1,6 +1,6 @@
 """How is one file talked to: transactions, errors, and what may be kept in memory between them?
 
-A connection knows whether a transaction is going on, and whether somebody else has written since
+A connection knows whether a transaction is going on, and whether someone else has written since
 the last one: then everything that was kept in memory is forgotten.
 """
 
@@ -56,7 +56,7 @@ class Connection:
         lock: Held by the thread that is in a transaction.
         active: Whether a transaction is going on.
         over: Whether the transaction is to be undone before another begins: an interrupt may cut that short.
-        caches: What forgets everything when somebody else has written.
+        caches: What forgets everything when someone else has written.
         waiting: What writes those changes that are in memory alone, in the order of their coming.
         filling: What is spared while the present transaction fills tables.
     """
@@ -238,7 +238,7 @@ class Connection:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Have all reads of the block see one state, whatever other processes write meanwhile."""
+        """Have all reads of the block see one state, no matter what other processes write meanwhile."""
         self.refuse_other_tasks()
         with self.lock:
             if self.active:
@@ -259,7 +259,7 @@ class Connection:
                 self._end_reading()
 
     def look(self) -> None:
-        """Forget what is in memory if somebody else has written; each read outside of a transaction asks."""
+        """Forget what is in memory if someone else has written; each read outside of a transaction asks."""
         if not self.active:
             self.refuse_use()
             self._refuse(self._handle.trouble())

@@ -239,7 +239,7 @@ class Handle:
     def refuse_newcomer(self, path: Path) -> None:
         """Refuse another connection to this database, where SQLite has a wrong idea of it in this process.
 
-        SQLite takes locks for a process once, whatever number of connections it has, and all of them
+        SQLite takes locks for a process once, however many connections it has, and all of them
         share one index of the log. So a connection that lost its log spoils a new one, and one from
         before a fork makes SQLite believe that it has the locks which only the parent has: it is closed.
         """

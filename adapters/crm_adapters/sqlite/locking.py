@@ -3,7 +3,7 @@
 SQLite 3.7.0 to 3.51.2 (fixed in 3.51.3, and in 3.44.6 and 3.50.7) may lose a commit when one
 process checkpoints the write-ahead log while another resets it. Every write of a store, and with it
 every checkpoint, which SQLite runs at the end of a commit or when a connection is closed, therefore
-holds a lock on a file beside the database, ``<file>-lock``. It costs two system calls. It is taken
+holds a lock on a file next to the database, ``<file>-lock``. It costs two system calls. It is taken
 with every version of SQLite, because processes with an affected one may be at the same file. Other
 programs may read the file at any time; one that *writes* it does not take this lock, nor does it
 write the journal: do not.
@@ -50,10 +50,10 @@ class FileLock:
         self._file: int | None = None
 
     def acquire(self) -> None:
-        """Wait until nobody else has the lock, and take it.
+        """Wait until no one else has the lock, and take it.
 
         Raises:
-            StoreBusy: Somebody else had it for the whole timeout.
+            StoreBusy: Someone else had it for the whole timeout.
             StoreError: The lock's file cannot be made.
         """
         if fcntl is None:  # pragma: no cover - not on Windows

@@ -1,7 +1,7 @@
 """How does a file of an older version become one of today's?
 
 `STEPS` has what brings a file from each older version of the schema to the next one. They run when
-the file is opened, all in one transaction, after a copy of the file was put beside it.
+the file is opened, all in one transaction, after a copy of the file was put next to it.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _version(connection: Connection) -> int:
 
 
 def _backed_up(path: Path, version: int) -> Path:
-    """Copy the file beside itself; the copy appears under its name when it is complete."""
+    """Copy the file next to itself; the copy appears under its name when it is complete."""
     backup = path.with_name(f"{path.name}.v{version}-backup")
     partial = backup.with_name(f"{backup.name}.partial")
     if kind := special_kind(backup):
@@ -93,6 +93,6 @@ def _backed_up(path: Path, version: int) -> Path:
 
 
 def _refuse_to_wait(status: int, _remaining: int, _total: int) -> None:
-    """Give up on a file that somebody holds as a whole: Python's backup would wait for it for ever."""
+    """Give up on a file that someone holds as a whole: Python's backup would wait for it for ever."""
     if status in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         raise sqlite3.OperationalError("database is locked")

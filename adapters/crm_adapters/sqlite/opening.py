@@ -1,6 +1,6 @@
 """Is this file one of ours, and kept under these rules?
 
-A file is made under another name and appears under its own when it is complete, so that nobody ever
+A file is made under another name and appears under its own when it is complete, so that no one ever
 meets half of one. What is not ours is looked at, and never written.
 """
 
@@ -33,7 +33,7 @@ def opened(path: Path, rules: Rules, *, synchronous: Synchronous, busy_timeout_s
     """Return a connection to a file that is kept under *rules*; a missing or empty one is created.
 
     Raises:
-        StoreError: The path is a directory or in a missing one, or the file is none of ours, of a
+        StoreError: The path is a directory or in a missing one, or the file is not one of ours, of a
             newer version, or kept under other rules.
     """
     if is_new(path, busy_timeout_seconds=busy_timeout_seconds):
@@ -64,7 +64,7 @@ def stored_rules(path: str | os.PathLike[str], *, busy_timeout_seconds: float = 
     """Return the rules that an existing file is kept under.
 
     Raises:
-        StoreError: There is no such file, or it is none of ours.
+        StoreError: There is no such file, or it is not one of ours.
     """
     file = real_path(path)
     with looked_at(file, busy_timeout_seconds=busy_timeout_seconds) as raw:
@@ -82,7 +82,7 @@ def real_path(path: str | os.PathLike[str]) -> Path:
 
 
 def _create(path: Path, rules: Rules, timeout_seconds: float) -> bool:
-    """Create the file; return whether it was made here, rather than by somebody who was quicker."""
+    """Create the file; return whether it was made here, rather than by someone who was quicker."""
     if not path.parent.is_dir():
         raise StoreError(path, f"there is no folder {path.parent}")
     lock = FileLock(path, timeout_seconds)

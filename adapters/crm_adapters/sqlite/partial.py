@@ -14,7 +14,7 @@ from .errors import StoreError
 
 
 def remove_partial(partial: Path) -> None:
-    """Remove what there is of a file that never appeared; what cannot be removed harms nobody."""
+    """Remove what there is of a file that never appeared; what cannot be removed harms no one."""
     for suffix in ("", "-journal", "-wal", "-shm", "-lock"):
         with suppress(OSError):
             Path(f"{partial}{suffix}").unlink()
@@ -32,7 +32,7 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def partial_beside(target: Path) -> Iterator[Path]:
-    """Yield an empty file beside *target*, readable by its owner alone; gone at the end, unless it was renamed.
+    """Yield an empty file next to *target*, readable by its owner alone; gone at the end, unless it was renamed.
 
     Raises:
         StoreError: The machine refuses what is done in the block; it is not the database that is to blame.
@@ -56,10 +56,10 @@ def sync_file(path: Path) -> None:
 
 
 def appear(partial: Path, target: Path) -> None:
-    """Give a file its name, unless somebody else took it meanwhile.
+    """Give a file its name, unless someone else took it meanwhile.
 
     Raises:
-        StoreError: Somebody did.
+        StoreError: Someone did.
     """
     try:
         target.hardlink_to(partial)

@@ -22,17 +22,17 @@ from .migrations import newer
 from .schema import APPLICATION_ID, VERSION
 
 Progress: TypeAlias = Callable[[str, int, int], object]
-"""Is told of long work: what is being done, how much of it is done, and how much there is."""
+"""Is called during long work with what is being done, how much of it is done, and how much there is."""
 
 _LOGS: Final = ("-wal", "-journal")
-"""What SQLite may find beside a file, and a connection that may write would bring into it."""
+"""What SQLite may find next to a file, and a connection that may write would bring into it."""
 
 
 _SMALLEST_BYTES: Final = 512
 
 
 def in_silence(_what: str, _done: int, _total: int) -> None:
-    """Tell nobody of any progress."""
+    """Tell no one of any progress."""
 
 
 def has_content(path: Path) -> bool:
@@ -69,7 +69,7 @@ def is_new(path: Path, *, busy_timeout_seconds: float = 10.0) -> bool:
 
 
 def _refuse_stray_log(path: Path) -> None:
-    """Refuse to make a file beside another's log, which SQLite would take for its own."""
+    """Refuse to make a file next to another's log, which SQLite would take for its own."""
     log = Path(f"{path}-wal")
     if log.exists() and log.stat().st_size:
         raise StoreError(
@@ -79,12 +79,12 @@ def _refuse_stray_log(path: Path) -> None:
 
 @contextmanager
 def looked_at(path: Path, *, busy_timeout_seconds: float = 10.0) -> Iterator[sqlite3.Connection]:
-    """Yield a bare connection that sees one state of the file, whatever others write meanwhile.
+    """Yield a bare connection that sees one state of the file, no matter what others write meanwhile.
 
     What SQLite raises in the block is the caller's business.
 
     Raises:
-        StoreError: There is no such file, it is none of ours, or it cannot be read at all.
+        StoreError: There is no such file, it is not one of ours, or it cannot be read at all.
     """
     if not has_content(path):
         _refuse_stray_log(path)
@@ -103,14 +103,14 @@ def refuse_foreign(path: Path, *, busy_timeout_seconds: float) -> None:
     """Refuse a file that is not ours; one of ours that is damaged is.
 
     Raises:
-        StoreError: It is none of ours, or it cannot be known.
+        StoreError: It is not one of ours, or it cannot be known.
     """
     with _ours(path, busy_timeout_seconds):
         pass
 
 
 def is_sqlite(path: Path) -> bool:
-    """Tell whether a file is a SQLite database, of whatever application.
+    """Tell whether a file is a SQLite database, of any application.
 
     Raises:
         StoreError: It is no file, or cannot be read.
@@ -131,7 +131,7 @@ def _opened(path: Path, busy_timeout_seconds: float) -> Handle:
     """Return a connection that leaves behind what it found.
 
     The last connection to a file brings its log into it, so none may be the last that could write. Where no log is
-    yet, there is nothing to bring in, and only one that could write takes away what SQLite puts beside the file.
+    yet, there is nothing to bring in, and only one that could write takes away what SQLite puts next to the file.
     """
     is_alone = not any(Path(f"{path}{suffix}").exists() for suffix in _LOGS)
     return Handle(path, "rw" if is_alone else "ro", busy_timeout_seconds)

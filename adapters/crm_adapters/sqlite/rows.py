@@ -260,7 +260,7 @@ class WrittenOnceRows(SqliteRows[R]):
 class ChangingRows(SqliteRows[R]):
     """A table whose rows are kept as objects that are changed in place.
 
-    What is in memory stays right from one transaction to the next, until somebody else writes.
+    What is in memory stays right from one transaction to the next, until someone else writes.
     """
 
     def __init__(self, table: Table[R], connection: Connection) -> None:

@@ -45,7 +45,7 @@ def save_as(crm: Crm, path: str | os.PathLike[str], *, progress: Progress = in_s
     Args:
         crm: The state, for example in memory.
         path: What to call the file.
-        progress: Is told how far it has come.
+        progress: Is called with how far it has come.
 
     Raises:
         StoreError: The name is taken, or the file cannot be written there.

@@ -29,7 +29,7 @@ class SqliteStore:
 
     The file is opened, and created if it is missing or empty, when a `Crm` is made over it. Many
     processes may have it open, each with a store of its own; writers take turns, readers wait for
-    nobody. After an error of the disk the store refuses to go on: open the file anew.
+    no one. After an error of the disk the store refuses to go on: open the file again.
 
     Args:
         path: The file.
@@ -141,7 +141,7 @@ class SqliteStore:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Have all reads of the block see one state, whatever other processes write meanwhile."""
+        """Have all reads of the block see one state, no matter what other processes write meanwhile."""
         state = self._open
         with state.connection.lock:
             with state.connection.reading():
@@ -150,7 +150,7 @@ class SqliteStore:
                 state.trim()
 
     def replace_tables(self, tables: Tables) -> None:
-        """Put *tables* in the place of the present ones, inside of a transaction."""
+        """Replace the present tables with *tables*, inside of a transaction."""
         by_name = self._open.tables.by_name
         for name in reversed(TABLES):
             cast("SqliteRows[Any]", by_name[name]).delete_all()
@@ -164,7 +164,7 @@ class SqliteStore:
             return dict(connection.rows("SELECT id, label FROM labels"))
 
     def keep_labels(self, labels: Mapping[str, str]) -> None:
-        """Keep labels, given by id: they stand beside the state, so that no event tells of them.
+        """Keep labels, given by id: they stand next to the state, and no event mentions them.
 
         Raises:
             StoreError: They cannot be written; none of them is kept.

@@ -40,7 +40,7 @@ CHECKS: Final = ("log", "pages", "schema", "references", "journal", "rows", "law
 """What is looked at, in this order."""
 
 _STEP: Final = 1000
-"""After how many rows progress is told."""
+"""After how many rows progress is reported."""
 
 _LAST_EVENT_ALONE: Final = """
 import json, sqlite3, sys
@@ -55,7 +55,7 @@ _TABLES_ANEW: Final = "replay_reproduces_state"
 
 @frozen(kw_only=True)
 class Difference:
-    """A column of a row that is not what the journal tells; both values as SQLite keeps them."""
+    """A column of a row that is not what the journal says; both values as SQLite keeps them."""
 
     found: Stored
     expected: Stored
@@ -70,7 +70,7 @@ class Problem:
         where: The place: a table and the key of a row, a position of the journal, the name of a
             table, an index or a law; empty where it is the whole file.
         what: What is wrong there.
-        columns: The columns of a row that differ from what the journal tells.
+        columns: The columns of a row that differ from what the journal says.
     """
 
     check: str
@@ -87,10 +87,10 @@ Problems: TypeAlias = Iterator[Problem]
 
 @define
 class _Replay:
-    """What the journal tells: a state that laws can look at, as far as it could be read.
+    """What the journal says: a state that laws can look at, as far as it could be read.
 
     Attributes:
-        rules: The rules that the file is kept under, once it told them.
+        rules: The rules that the file is kept under, once they are known.
         complete: Whether all of the journal was read, without a gap.
     """
 
@@ -108,9 +108,9 @@ class Verification:
     """Looks once at one state of a file, whole, and changes nothing.
 
     Args:
-        path: The file, which nobody needs to close.
-        progress: Is told how far it has come.
-        busy_timeout_seconds: How long to wait for a file that somebody holds as a whole.
+        path: The file, which no one needs to close.
+        progress: Is called with how far it has come.
+        busy_timeout_seconds: How long to wait for a file that someone holds as a whole.
 
     Attributes:
         path: Where the file really is.
@@ -155,7 +155,7 @@ class Verification:
             checks: Which checks to make.
 
         Raises:
-            StoreError: There is no such file, it is none of ours, or it cannot be read at all.
+            StoreError: There is no such file, it is not one of ours, or it cannot be read at all.
         """
         with looked_at(self.path, busy_timeout_seconds=self._busy_timeout_seconds) as raw:
             for check in filter(checks.__contains__, CHECKS):
@@ -253,7 +253,7 @@ class Verification:
         self._replay.complete = whole
 
     def _read(self, stored: tuple[Any, ...]) -> list[Problem]:
-        """Add an entry to what the journal tells; return why that cannot be done."""
+        """Add an entry to what the journal says; return why that cannot be done."""
         place = f"position {stored[0]}"
         try:
             entry = entry_of(*stored)
@@ -267,7 +267,7 @@ class Verification:
         return []
 
     def _rows(self, raw: sqlite3.Connection) -> Problems:
-        """Compare the rows with those that the journal tells, value by value, as SQLite keeps them."""
+        """Compare the rows with those that the journal says, value by value, as SQLite keeps them."""
         if not self._replay.complete:
             return
         total = sum(map(len, self._replay.tables.by_name.values()))
@@ -299,7 +299,7 @@ class Verification:
             self._progress(check, self.counts[what], total)
 
     def _laws(self, _: sqlite3.Connection) -> Problems:
-        """Look whether what the journal tells is lawful."""
+        """Look whether what the journal says is lawful."""
         if not (self._replay.complete and self.laws_bind):
             return
         laws = [law for law in LAWS if isinstance(law, StateLaw)]
@@ -341,7 +341,7 @@ def _gap(where: str, what: str, last: int, found: int) -> Problems:
 
 
 def _objects(raw: sqlite3.Connection) -> dict[str, tuple[str, str]]:
-    """Return kind and SQL of everything that somebody created, by name."""
+    """Return kind and SQL of everything that someone created, by name."""
     rows = raw.execute("SELECT name, type, sql FROM sqlite_master WHERE sql IS NOT NULL")
     return {name: (kind, sql) for name, kind, sql in rows}
 

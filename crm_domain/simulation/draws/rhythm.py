@@ -1,7 +1,7 @@
 """When in the week does activity fall?
 
 By a change of time: an activity runs evenly in *operational* time, which flows faster in busy hours;
-`calendar` tells when its moments are, `operational` is the way back. One draw an event, whatever the
+`calendar` says when its moments are, `operational` is the way back. One draw an event, no matter what the
 rhythm, and none is thrown away; the law is that of a Poisson process whose rate follows the week.
 
 Both times are in microseconds since the Monday before the scenario's start.

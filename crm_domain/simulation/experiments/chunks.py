@@ -23,7 +23,7 @@ from ..scenario import Scenario
 from .executors import Executor, spread
 
 Progress: TypeAlias = Callable[[int, int], object]
-"""Is told after each chunk how many users are done, over all seeds and scenarios, and of how many.
+"""Is called after each chunk with how many users are done, over all seeds and scenarios, and of how many.
 
 For a bar that wants increments: ``progress=lambda done, total: bar.update(done - bar.n)`` (tqdm), and
 for one that wants the state: ``lambda done, total: bar.update(task, completed=done, total=total)`` (rich).
@@ -169,7 +169,7 @@ def kept_of(keep: Collection[str]) -> Keep:
     """Return the tables to keep.
 
     Raises:
-        ValueError: There is none of this name.
+        ValueError: There is no such name.
     """
     kept = frozenset([keep] if isinstance(keep, str) else keep)
     refuse_kept(kept)

@@ -43,7 +43,7 @@ def simulate(
             engine alone.
         keep: Which tables to keep: ``users``, ``events``. Without any, memory does not grow with the users.
         executor: Does chunks of users; see `executors.spread`. None for this process.
-        progress: Is told how far it is.
+        progress: Is called with how far it is.
 
     Raises:
         ValueError: There is no such engine, or nothing of that name to keep.
@@ -82,7 +82,7 @@ def replicate(
         method: How intervals are made: ``t`` (Student's; figures are sums over many users) or
             ``signed_rank`` (Wilcoxon's, exact for any symmetric distribution; takes 6 seeds at 95 %).
         executor: Does chunks of users of any seed; see `executors.spread`. None for this process.
-        progress: Is told how far it is.
+        progress: Is called with how far it is.
 
     Raises:
         ValueError: A seed is there twice, or there is none.
@@ -131,7 +131,7 @@ def replicate_until(
         level: The level of intervals.
         method: As for `replicate`.
         executor: As for `replicate`.
-        progress: Is told how far it is.
+        progress: Is called with how far it is.
 
     Raises:
         ValueError: An argument is impossible.
@@ -190,7 +190,7 @@ def compare(
         level: The level of intervals.
         method: As for `replicate`.
         executor: As for `replicate`.
-        progress: Is told how far it is.
+        progress: Is called with how far it is.
 
     Raises:
         ValueError: There is no variant, a seed is there twice, or there is none.
@@ -234,7 +234,7 @@ def sweep(
         level: The level of intervals.
         method: As for `replicate`.
         executor: As for `replicate`.
-        progress: Is told how far it is.
+        progress: Is called with how far it is.
 
     Raises:
         UnknownParameter: There is no such path; the message lists near ones.

@@ -78,7 +78,7 @@ def spread(chunks: Iterable[C], executor: Executor | None = None, *, ahead: int 
 
 @frozen
 class _Raised:
-    """What a chunk raised, brought back as a value: whatever a future raises is then the executor's own trouble."""
+    """What a chunk raised, brought back as a value: what a future raises itself is then the executor's own trouble."""
 
     error: Exception
     where: str

@@ -33,7 +33,7 @@ def fork(
         newcomers_per_day: How many new CRM users come on each day, evenly spread; they get what the policy gives.
 
     Raises:
-        ValueError: Nobody is there at that moment, *at* is naive, or *newcomers_per_day* is negative.
+        ValueError: No one is there at that moment, *at* is naive, or *newcomers_per_day* is negative.
 
     Example:
         >>> from crm_domain import Crm, ManualClock

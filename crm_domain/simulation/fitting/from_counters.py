@@ -19,7 +19,7 @@ FREE_COUNTERS = ("job_requests", "resumes")
 
 
 def fitted_recordings(users: Sequence[History], until: float, activity: Activity) -> Estimate | None:
-    """Fit how often users try to record, by how often they did; None if nobody did.
+    """Fit how often users try to record, by how often they did; None if no one did.
 
     Args:
         users: Users with counters.

@@ -1,7 +1,7 @@
 """How likely is what was seen of users who come, are active, and leave without saying so?
 
 Users are active at a rate of their own, which is gamma-distributed among them, and leave at a rate that is
-the same for all. That somebody has left shows by silence alone: this is the model of Schmittlein, Morrison and
+the same for all. That someone has left shows by silence alone: this is the model of Schmittlein, Morrison and
 Colombo (1987), "Pareto/NBD", with one rate of leaving.
 """
 

@@ -1,7 +1,7 @@
 """Which scenario is like what real users did, and how sure is each of its numbers?
 
 Rates, heterogeneity and churn come from the likelihood of `likelihoods`, of CRM users from their arrival until
-their credits run out for the first time: until then every attempt to record leaves a trace, and nobody leaves for
+their credits run out for the first time: until then every attempt to record leaves a trace, and no one leaves for
 want of credits. What comes of being blocked, which leaves no trace, comes from how long users are without
 credits until they pay.
 """
@@ -38,7 +38,7 @@ _ALIKE: Final = 1_000.0
 _LEAVING_MIN, _LEAVING_MAX = 1e-6, 10.0
 
 Progress: TypeAlias = Callable[[str], object]
-"""Is told what is being fitted."""
+"""Is called with what is being fitted."""
 
 
 @frozen(kw_only=True)
@@ -79,10 +79,10 @@ def fit(
         histories: What is known of them.
         base: Where everything comes from that is not fitted, such as the rules.
         dates: Whether users come when they really came, rather than at the same rate.
-        progress: Is told what is being fitted.
+        progress: Is called with what is being fitted.
 
     Raises:
-        ValueError: There is nobody.
+        ValueError: There is no one.
     """
     fitting = _Fitting(histories, base or Scenario(), progress)
     fitting.people(dates=dates)
@@ -103,10 +103,10 @@ def fit_counters(
         histories: CRM users with ``counts``.
         base: Where everything comes from that is not fitted.
         dates: Whether users come when they really came.
-        progress: Is told what is being fitted.
+        progress: Is called with what is being fitted.
 
     Raises:
-        ValueError: There is nobody.
+        ValueError: There is no one.
     """
     fitting = _Fitting(histories, base or Scenario(), progress)
     fitting.people(dates=dates)
@@ -130,10 +130,10 @@ def fit_payments(
         histories: Regular users with ``payments``.
         base: Where the credit policy comes from; but for the price, which is that of the payments.
         dates: Whether users come when they really came.
-        progress: Is told what is being fitted.
+        progress: Is called with what is being fitted.
 
     Raises:
-        ValueError: There is nobody.
+        ValueError: There is no one.
     """
     base = base or Scenario()
     fitting = _Fitting(histories, base, progress)
@@ -269,7 +269,7 @@ class _Fitting:
         self.add(by_log("activity.recordings_per_day", self.fitted.rate, self.rate_error, basis))
 
     def _life(self, seen: Sequence[Seen], stages: int, what: str, *, leave: bool = True) -> str:
-        """Fit a model of activity and, unless nobody leaves, of churn; return from how much."""
+        """Fit a model of activity and, unless no one leaves, of churn; return from how much."""
         picked = seen[:: math.ceil(len(seen) / USERS_MAX)]
         self.progress("activity and churn")
 
@@ -386,7 +386,7 @@ _NOBODY: Final[Mapping[str, Any]] = {
 
 
 def _model(at: Sequence[float]) -> Activity:
-    """Return the model whose parameters have these logarithms, within bounds; without the third, nobody leaves."""
+    """Return the model whose parameters have these logarithms, within bounds; without the third, no one leaves."""
     shape, pace, *leaving = (math.exp(max(min(x, 20.0), -20.0)) for x in at)
     gone = min(max(leaving[0], _LEAVING_MIN), _LEAVING_MAX) if leaving else 0.0
     return Activity(min(max(shape, SHAPE_MIN), SHAPE_MAX), pace, gone)

@@ -1,7 +1,7 @@
 """What do users do who have no credits, though what they try leaves no trace?
 
 They pay, after a while, or they do not. How often they try is known from the time in which they had credits; so
-the likelihood of how long it takes them to pay tells how likely they are to decide for it, to leave, and how
+the likelihood of how long it takes them to pay says how likely they are to decide for it, to leave, and how
 long a payment is under way.
 """
 

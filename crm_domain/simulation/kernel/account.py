@@ -75,7 +75,7 @@ TURNS: Final = 1 << TURN_BITS
 
 _OVERDRAWN: Final = -1
 _COMPLETED: Final = -2
-"""In the place of the grant that paid for a recording: that none did, and that it does not matter."""
+"""Instead of the grant that paid for a recording: that none did, and that it does not matter."""
 
 _EVENTS_MOST: Final = 6
 """No step of the account writes more events, or more grants or recordings to mark."""
@@ -304,4 +304,4 @@ def leave(m: Column, s: Settings, at: int, turn: int) -> None:
 
 
 FUNCTIONS: Final = (nth, later, write, grant, leave, store, record, mark, pay, resync, account)
-"""What can be compiled, each after what it needs; `as_word` and `unguarded` are written anew."""
+"""What can be compiled, each after what it needs; `as_word` and `unguarded` are written again."""

@@ -2,7 +2,7 @@
 
 The functions are copied into a namespace of their own, where the names of other functions, of tables, and
 of constants that meet unsigned numbers stand for what compiled code needs. Numba keeps what it compiled
-between runs, in ``__pycache__`` beside this module if that can be written to, else in the user's cache
+between runs, in ``__pycache__`` next to this module if that can be written to, else in the user's cache
 directory, or where ``NUMBA_CACHE_DIR`` says.
 """
 

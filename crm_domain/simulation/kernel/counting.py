@@ -1,6 +1,6 @@
 """What is counted, day by day and at the end of a user's part? Without the model, as the kernel does it.
 
-Day by day, events are counted by their kinds, and little is summed beside (`settings.SUMS`); what the table of
+Day by day, events are counted by their kinds, and little else is summed (`settings.SUMS`); what the table of
 days says follows from these, by `daily_of`. So there is hardly a branch in what is done for each event: what
 a processor guesses wrongly costs more time than the counting.
 
@@ -140,7 +140,7 @@ def tally_first(m: Column, s: Settings, at: int, arrived: int, here: int) -> Non
     """Count on which whole day since arrival something first happened, or for how many it had not.
 
     Only the horizon censors: to those who leave it never happens. The day that the horizon cuts off
-    counts for nobody, so that survival (Kaplan-Meier) is not biased.
+    counts for no one, so that survival (Kaplan-Meier) is not biased.
     """
     followed, day = (s.horizon - arrived) // DAY_US, (at - arrived) // DAY_US
     if at >= 0 and day < followed:

@@ -3,9 +3,9 @@
 Written once, as plain functions over numbers in flat columns: `crm_domain.simulation.kernel.plain` runs them as
 they stand, `crm_domain.simulation.kernel.compiled` compiles them.
 
-A user's life has two parts. First the account (`crm_domain.simulation.kernel.account`), which tells when the user
-leaves. All else runs beside it: each kind of activity is a row of moments of its own. So no event waits in
-a queue, and each kind's draws are the same whatever the others do.
+A user's life has two parts. First the account (`crm_domain.simulation.kernel.account`), which says when the user
+leaves. All else runs next to it: each kind of activity is a row of moments of its own. So no event waits in
+a queue, and each kind's draws are the same no matter what the others do.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def live(
 ) -> int:
     """Simulate one user; return the number of their events, or -1 without having counted anything.
 
-    -1 tells that there was not enough room in the memory, or that there were more events than *most*.
+    -1 says that there was not enough room in the memory, or that there were more events than *most*.
     """
     r = s.row
     arrived = begin(m, s, user, own, salt)
@@ -315,4 +315,4 @@ def in_order(m: Column, begins: int, n: int) -> Column:
 
 
 FUNCTIONS: Final = (prepare, arrival_of, begin, multiplier, moments, sessions, label, add_up, live, run)
-"""What can be compiled, each after what it needs; `in_order` is written anew."""
+"""What can be compiled, each after what it needs; `in_order` is written again."""

@@ -199,7 +199,7 @@ class User:
         return Stream(seed=self._engine.seed, user=self.number, purpose=purpose)
 
     def start(self, process: Process, *, turn: int = 0, of_service: bool = False) -> None:
-        """Have another process go on beside this one.
+        """Have another process go on next to this one.
 
         Args:
             process: The process, which begins at once.

@@ -1,4 +1,4 @@
-"""What came of a run on the model? Read from the outcomes of commands and the events in the journal.
+"""The result of a run on the model? Read from the outcomes of commands and the events in the journal.
 
 This counts without the kernel, from what really happened, so that the two can be held to one another.
 """
@@ -216,7 +216,7 @@ def _credits(event: e.CreditGranted) -> int:
 
 
 def part_of(scenario: Scenario, users: range, lives: Iterable[Life], keep: AbstractSet[str]) -> Part:
-    """Return what came of the users."""
+    """Return the result of the users."""
     days, lives = scenario.days, list(lives)
     daily = {f"{p}_{name}": array("q", bytes(8 * days)) for p in POPULATIONS for name in DAILY}
     histograms = {

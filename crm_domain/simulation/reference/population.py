@@ -62,7 +62,7 @@ def simulate_reference(
         behaviour: How users behave.
 
     Returns:
-        What came of them, and the model.
+        The result of them, and the model.
 
     Raises:
         TypeError, ValueError: An argument is not one of these, or a behaviour yields what is no step.

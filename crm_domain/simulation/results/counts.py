@@ -50,7 +50,7 @@ class Counts:
     """The counts of a part, of one population or of both, that figures are made of.
 
     Attributes:
-        part: What came of the users.
+        part: The result of the users.
         populations: ``crm``, ``regular``, or both.
     """
 

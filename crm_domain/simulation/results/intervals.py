@@ -2,7 +2,7 @@
 
 Replications are independent, so that their figures are: an interval of their mean is Student's.
 Two scenarios under one seed share their random draws (common random numbers), so that they are
-compared seed by seed: the interval is that of the mean of the *paired differences*, and whatever
+compared seed by seed: the interval is that of the mean of the *paired differences*, and what
 both have in common cancels out.
 """
 
@@ -242,7 +242,7 @@ def kaplan_meier(events: Sequence[int], censored: Sequence[int], level: float = 
         level: The level of the intervals.
 
     Returns:
-        The curve, up to the last day on which somebody was at risk.
+        The curve, up to the last day on which someone was at risk.
     """
     z = NormalDist().inv_cdf((1 + level) / 2)
     total = sum(events) + sum(censored)

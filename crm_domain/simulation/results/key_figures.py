@@ -1,7 +1,7 @@
 """Which key figures does a run have, how is each defined, and in which unit?
 
-Counts and money are exact; shares are whole numbers divided once. A figure that nobody could
-have, such as the revenue per user where nobody came, is None.
+Counts and money are exact; shares are whole numbers divided once. A figure that no one could
+have, such as the revenue per user where no one came, is None.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def figure_named(name: str) -> Figure:
     """Return a key figure.
 
     Raises:
-        ValueError: There is none of this name; the message lists the near ones.
+        ValueError: There is no such name; the message lists the near ones.
     """
     if name not in FIGURES:
         raise ValueError(unknown(name, FIGURES, "key figure"))

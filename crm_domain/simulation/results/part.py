@@ -1,7 +1,7 @@
 """What does an engine hand out?
 
-A `Part` is what came of some of the users. Parts add up: every aggregate is a whole number, so
-that the sum is the same in whatever order, by however many workers, and on whichever engine it
+A `Part` is the result of some of the users. Parts add up: every aggregate is a whole number, so
+that the sum is the same in any order, by however many workers, and on whichever engine it
 was made. Columns have the buffer protocol: ``array.array`` or numpy arrays, of the same types.
 """
 
@@ -43,7 +43,7 @@ DAILY: Final = (
 )
 """What is counted for each day. ``recordings`` are those that were stored; a user is active on a day
 of a job request, a recording stored or blocked, a resume, a login or a payment; a payment that is
-delivered twice is one payment, and one price of revenue, whatever it gives."""
+delivered twice is one payment, and one price of revenue, no matter what it gives."""
 
 HISTOGRAMS: Final = (
     "first_block_days",
@@ -142,7 +142,7 @@ KEPT: Final = ("users", "events")
 
 
 def refuse_kept(keep: AbstractSet[str]) -> None:
-    """Refuse tables that nobody makes.
+    """Refuse tables that no one makes.
 
     Raises:
         ValueError: *keep* names one.
@@ -166,7 +166,7 @@ def histogram_length(name: str, days: int) -> int:
 
 @frozen(kw_only=True)
 class Part:
-    """What came of a range of users.
+    """The result of a range of users.
 
     Attributes:
         users_from: The number of the first user.
@@ -189,7 +189,7 @@ class Part:
     events: Mapping[str, Column] | None = field(default=None, repr=False)
 
     def __add__(self, other: Part) -> Part:
-        """Return what came of both ranges of users; those of *other* must come next.
+        """Return the result of both ranges of users; those of *other* must come next.
 
         Raises:
             ValueError: They do not, or the parts are not of one kind.

@@ -1,4 +1,4 @@
-"""What came of many runs: means with intervals, and what differs between scenarios."""
+"""The result of many runs: means with intervals, and what differs between scenarios."""
 
 from __future__ import annotations
 

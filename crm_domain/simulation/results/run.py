@@ -1,4 +1,4 @@
-"""What came of one run: tables as plain columns, key figures, survival and cohorts."""
+"""The result of one run: tables as plain columns, key figures, survival and cohorts."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Keyed(Backend, Protocol):
 
 
 class InTurn(list[Any]):
-    """What came of commands that overlapped, where the backend and not the caller decides whose turn it is.
+    """The result of commands that overlapped, where the backend and not the caller decides whose turn it is.
 
     Args:
         outcomes: For each command its answer, or its `Refused`.
@@ -52,7 +52,7 @@ class Overlapping(Backend, Protocol):
 
 @runtime_checkable
 class Telling(Backend, Protocol):
-    """A backend that tells what it sent, so that a counterexample can show it."""
+    """A backend that says what it sent, so that a counterexample can show it."""
 
     def sent(self) -> Sequence[str]:
         """Return the statements since the last `reset`, in order, as they would be typed."""
@@ -81,13 +81,13 @@ class ColumnsNotThere(NotImplementedError):  # noqa: N818 - says what is not the
 
 @frozen(kw_only=True)
 class Probe:
-    """Something that only one kind of backend can be asked, beside commands, and that must come to nothing.
+    """Something that only one kind of backend can be asked, next to commands, and that must come to nothing.
 
     Attributes:
         safeguard: What closes the hole that it tries.
         law: The name of the law that is broken if it succeeds.
         begun: What is asked before.
-        attempt: Tries it; returns what came of it, in words, or an empty text if nothing did.
+        attempt: Tries it; returns the result of it, in words, or an empty text if nothing did.
     """
 
     safeguard: str
@@ -125,7 +125,7 @@ class CrmBackend:
         self.crm = make()
 
     def reset(self) -> None:
-        """Begin anew with another `Crm`."""
+        """Start over with another `Crm`."""
         self.crm = self._make()
 
     def execute(self, principal: Principal, command: Any) -> Any:

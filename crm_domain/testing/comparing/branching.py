@@ -2,7 +2,7 @@
 
 Most requests change nothing: they are refused, or read, or touch no row. Those are asked one after
 another, and then all that there is to see is looked at once. Only what changes something needs a
-backend that begins anew.
+backend that starts over.
 """
 
 from __future__ import annotations

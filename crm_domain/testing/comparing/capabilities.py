@@ -170,4 +170,4 @@ _EVIDENCE: Final[dict[str, tuple[tuple[Need, ...], ...]]] = {
         ((kind, ""), *_shown(kind.table)) for kind in (c.UploadResume, c.UploadRegularResume)
     ),
 }
-"""The ways in which a law can be seen, each with what it needs; the other laws show in whatever there is."""
+"""The ways in which a law can be seen, each with what it needs; the other laws show in anything that there is."""

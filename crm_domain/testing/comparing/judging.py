@@ -2,7 +2,7 @@
 
 First it is asked whether the backend does what the rules say without one of their safeguards, or
 without two: then the model does the same without them, and the laws judge that. Otherwise they
-judge the rows that the service sees in the backend's tables, beside the events by the rules.
+judge the rows that the service sees in the backend's tables, next to the events by the rules.
 """
 
 from __future__ import annotations

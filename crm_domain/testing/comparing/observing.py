@@ -1,7 +1,7 @@
 """What can be seen of a backend from outside, and when do two of them look the same?
 
 Two implementations have clocks of their own and make ids of their own. What they show is compared
-without those: of a time that nobody chose, whether there is one; of ids that nobody chose, nothing.
+without those: of a time that no one chose, whether there is one; of ids that no one chose, nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ OBSERVERS: Final = (*(person.principal for person in PEOPLE), SERVICE, ANON)
 """Everybody who may look; the service after those whose rows they are, for whom the laws of reads say more."""
 
 A_TIME: Final = "a time"
-"""Stands for a time that a clock told."""
+"""Stands for a time that a clock said."""
 
 Shown: TypeAlias = tuple[Any, ...]
 """What is compared of one row."""
@@ -87,7 +87,7 @@ ABSENT: Final = Absent.ABSENT
 
 @frozen
 class Seen:
-    """The rows of one table, as somebody sees them.
+    """The rows of one table, as someone sees them.
 
     Attributes:
         shown: What is compared of each row, sorted; a refusal, or a failure, in place of rows.
@@ -156,7 +156,7 @@ def values_of(table: Table[Any], row: Any) -> tuple[Any, ...]:
 
     Raises:
         TypeError, ValueError: A value cannot stand in its column.
-        LookupError: The key is not there, so that nobody can tell which row it is.
+        LookupError: The key is not there, so that no one can tell which row it is.
     """
     given = [row.get(n, ABSENT) if isinstance(row, Mapping) else getattr(row, n, ABSENT) for n in table.by_name]
     if given[table.position[table.key]] is ABSENT and table.key == identity_of(table):
@@ -185,7 +185,7 @@ def compared_columns(table: Table[Any]) -> tuple[str, ...]:
 
 
 def identity_of(table: Table[Any]) -> str:
-    """Return the column by which a row is known to everybody: its key, unless nobody chose that."""
+    """Return the column by which a row is known to everybody: its key, unless no one chose that."""
     return _IDENTITY.get(table.name, table.key)
 
 
@@ -218,7 +218,7 @@ ANSWERED: Final = ("id", "user_id", "credited", "affected")
 
 
 def told(answer: Any, name: str) -> Atom:
-    """Return one part of an answer; None where it is not told."""
+    """Return one part of an answer; None where it is not given."""
     found: Atom = answer.get(name) if isinstance(answer, Mapping) else getattr(answer, name, None)
     return found
 

@@ -1,7 +1,7 @@
 """Which ids of a system that chooses its own stand for which of the kit's?
 
 The kit names every person and row by an id that it chose, so that a walk can come back to them, and a
-counterexample can be read. A system that makes its own ids takes over nothing of that: whoever drives
+counterexample can be read. A system that makes its own ids takes over nothing of that: anyone who drives
 it notes which id came back for which.
 
 >>> ids = OwnIds()
@@ -40,7 +40,7 @@ class OwnIds:
 
         Returns:
             Whether that can be: not if *ours* stands for another id, unless *theirs* was known before,
-            under whatever name; then it is found again, and nothing is noted.
+            under any name; then it is found again, and nothing is noted.
         """
         known = self._theirs.get((table, ours))
         if known is not None or (table, theirs) in self._ours:

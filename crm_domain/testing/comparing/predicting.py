@@ -1,4 +1,4 @@
-"""What do the rules say to a sequence of requests, given the ids that somebody else made for it?"""
+"""What do the rules say to a sequence of requests, given the ids that someone else made for it?"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What is in a backend's tables, as far as it can be seen, and how does the model go on from there?
 
 The service sees every row. Where its look is known to be wrong, the owners' looks are trusted
-instead. Times that clocks told, and ids that no one chose, are the model's.
+instead. Times that clocks said, and ids that no one chose, are the model's.
 """
 
 from __future__ import annotations

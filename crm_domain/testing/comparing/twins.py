@@ -48,7 +48,7 @@ def _differ(line: LogLine, outcome: Outcome, alone: Outcome) -> Iterator[Differe
 
 
 def replayed_otherwise(backend: Backend, lines: Lines, looks: Sequence[LogLine]) -> Iterator[Difference]:
-    """Yield what is not the same in the tables after the accepted requests alone, made once more from the beginning.
+    """Yield what is not the same in the tables after the accepted requests alone, rebuilt from the beginning.
 
     Args:
         backend: The backend; it is reset.

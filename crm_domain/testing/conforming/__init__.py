@@ -1,1 +1,1 @@
-"""Does somebody's backend keep the laws? Searches, and what they report."""
+"""Does someone's backend keep the laws? Searches, and what they report."""

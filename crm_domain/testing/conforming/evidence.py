@@ -183,4 +183,4 @@ _BREAKERS: Final[dict[str, Callable[[LogLine, Outcome, Tables], bool]]] = {
     "at_most_one_primary_resume": _second_primary,
     "service_passes_policies_not_rules": _policy_or_rule,
 }
-"""For each law of single requests, what tells whether one could break it. Laws of two runs are counted by the runs."""
+"""For each law of single requests, what says whether one could break it. Laws of two runs are counted by the runs."""

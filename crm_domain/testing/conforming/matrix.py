@@ -65,7 +65,7 @@ class MatrixReport:
     Attributes:
         rules: What the backend was held to.
         scene: The lines behind which each cell was asked.
-        cells: What came of every request.
+        cells: The result of every request.
         findings: What the cells that differ mean, each in its shortest form.
         requests: How many requests were made, shortening aside.
     """

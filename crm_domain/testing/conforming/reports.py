@@ -32,7 +32,7 @@ class Finding:
         text: What the backend said or showed, and what the rules say.
         violations: The laws that this breaks, each with the first place.
         missing: The safeguards without which the rules would do the same; empty if there are none.
-        sent: What the backend sent for it, if it tells.
+        sent: What the backend sent for it, if it says.
         found_after: How many requests had been made when it was found.
         walk: The random walk that showed it, by its seed; empty if it was no walk. `conformance` makes it first if it
             is given in ``replay``.
@@ -64,7 +64,7 @@ class Finding:
         return self.telling(f"{', '.join(sorted(self.laws))}: {self.text}")
 
     def telling(self, claim: str) -> str:
-        """Return a claim with all that somebody needs who has to mend it, the sequence as a command log included."""
+        """Return a claim with all that someone needs who has to mend it, the sequence as a command log included."""
         missing = ", ".join(self.missing)
         as_if = f" It does as the rules would without {missing}." if missing else ""
         sent = "".join(f"\n    {statement}" for statement in self.sent)

@@ -1,7 +1,7 @@
 """How is a sequence found on which a backend does not do what the rules say?
 
 First the shortest sequence of every known hole is tried, and the last credit. Then random walks are asked of the
-backend and of the model, which predicts every outcome and all that anybody sees. Where the two
+backend and of the model, which predicts every outcome and all that anyone sees. Where the two
 part, the laws say what is broken, the walk is made as short as it gets, and goes on without that
 line. What a backend turned out to lack, the model then does without, too: so that one hole does not
 hide what is behind it.
@@ -69,7 +69,7 @@ class Search:
         tried: How often each law was put to the test.
         only: The laws that are searched for; all, if empty.
         plain_text_only: Whether requests with odd characters are left out.
-        is_over: Tells whether there is no time left; then nothing more is begun, and nothing is shortened.
+        is_over: Says whether there is no time left; then nothing more is begun, and nothing is shortened.
     """
 
     backend: Backend
@@ -300,7 +300,7 @@ class Search:
             self._note(Finding(lines=lines, text=_NOT_AGAIN, violations=(violation,)))
 
     def _note(self, finding: Finding, sent: tuple[str, ...] | None = None) -> None:
-        """Note what was found, with what the backend sends for these lines alone, if it tells that."""
+        """Note what was found, with what the backend sends for these lines alone, if it says that."""
         sent = self._sent_for(finding.lines) if sent is None else sent
         violations = tuple(Violation(violation.law, LABELS.told(violation.text)) for violation in finding.violations)
         text = LABELS.told(finding.text)

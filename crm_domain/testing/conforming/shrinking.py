@@ -24,7 +24,7 @@ def shortened(lines: Lines, shows: Callable[[Lines], bool]) -> Lines:
 
     Args:
         lines: What shows it.
-        shows: Tells whether other lines do; asked for some tens of candidates a line.
+        shows: Says whether other lines do; asked for some tens of candidates a line.
     """
     while True:
         shorter = _simplified(_without_needless(lines, shows), shows)

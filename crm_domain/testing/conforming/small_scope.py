@@ -34,7 +34,7 @@ from .shrinking import shortened
 
 @frozen(kw_only=True)
 class SmallScopeReport:
-    """What came of every short sequence.
+    """The result of every short sequence.
 
     Attributes:
         rules: What the backend, or the model itself, was held to.
@@ -261,7 +261,7 @@ _CHOSEN: Final = frozenset(id_ for id_, _ in LABELS.items())
 
 
 def _state_of(crm: Crm) -> bytes:
-    """Return what tells states apart: every row of every table in order, ids that were made by when they appear.
+    """Return what distinguishes states: every row of every table in order, ids that were made by when they appear.
 
     The clock stands still, so that the same rows have the same times.
     """

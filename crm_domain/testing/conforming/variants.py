@@ -171,7 +171,7 @@ def _attempts_at_recordings(table: str, jobs: str) -> Iterator[tuple[str, str, L
 
 
 def _balance_attempts() -> Iterator[tuple[str, str, Lines]]:
-    """Yield what is tried on a balance, whoever it is."""
+    """Yield what is tried on a balance, no matter whose it is."""
     own = {"user_id": AMY.user_id}
     paid = _payment(AMY)
     yield "idempotent_payment", "a payment delivered twice", _by_service(paid, paid)

@@ -23,7 +23,7 @@ Way: TypeAlias = Callable[[], Session]
 
 
 def check_then_consume() -> Session:
-    """Look at the balance, then take 1 from whatever it is by then ("Recording Creation Flow").
+    """Look at the balance, then take 1 from what it is by then ("Recording Creation Flow").
 
     The document's flow at its word: two sessions that look before either takes both get the last credit.
     """
@@ -63,7 +63,7 @@ def atomic() -> Session:
 
 
 def optimistic() -> Session:
-    """Change the row only if nobody has changed it since one looked; else look again."""
+    """Change the row only if no one has changed it since one looked; else look again."""
     while True:
         balance, version = yield Read("balance", "version")
         if balance <= 0:
@@ -83,7 +83,7 @@ def constraint() -> Session:
 
 
 SAFE: Final[tuple[Way, ...]] = (row_lock, atomic, optimistic, constraint)
-"""Those that never sell more than there is, beside one another too."""
+"""Those that never sell more than there is, next to one another too."""
 
 OVERSELLING: Final[tuple[Way, ...]] = (check_then_consume, read_modify_write)
 """Those that sell too much as soon as there are more sessions than credits."""

@@ -191,7 +191,7 @@ def _search_of(ways: tuple[Way, ...], sessions: int | None, credits_: int) -> tu
 
 @define
 class _Course:
-    """What a session does next, by what it was answered: generators cannot be copied, and so begin anew."""
+    """What a session does next, by what it was answered: generators cannot be copied, and so start over."""
 
     way: Way
     _known: dict[_Answers, Step | _Result] = field(factory=dict)

@@ -1,4 +1,4 @@
-"""What does one order of steps look like? A column for each session, and the balance beside it."""
+"""What does one order of steps look like? A column for each session, and the balance next to it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What does one statement do, while others read and change the same rows?
 
-A database in small, at the isolation that PostgreSQL has unless it is told otherwise (READ
+A database in small, at the isolation that PostgreSQL has by default (READ
 COMMITTED): one sees what others have committed and what one wrote oneself. Who changes a row, or
-reads it FOR UPDATE, holds it until the end of the transaction; whoever else wants that waits.
+reads it FOR UPDATE, holds it until the end of the transaction; anyone else who wants it waits.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Read:
     Attributes:
         columns: The columns; ``version`` counts the updates of the row.
         row: The row.
-        for_update: Whether to hold the row from now on, and to wait for whoever holds it.
+        for_update: Whether to hold the row from now on, and to wait for anyone who holds it.
     """
 
     columns: tuple[str, ...]
@@ -73,7 +73,7 @@ class Update:
     Attributes:
         column: The column to set.
         to: Its new value.
-        by: How much is added to whatever it is.
+        by: How much is added to what it is.
         where: What must hold of the row for it to be changed; always looked up when the row is free.
         check: What the table's CHECK wants of the row afterwards; where it would not hold, nothing is changed.
         row: The row.
@@ -135,7 +135,7 @@ _NOTHING: Final[_Cells] = frozenset()
 class Database:
     """Rows, and who has done what to them. It never changes: each step makes another one.
 
-    Whatever was not written is 0.
+    What was not written is 0.
 
     Attributes:
         committed: What everybody sees: pairs of (row, column) and value.

@@ -1,1 +1,1 @@
-"""Does somebody's backend keep the laws when many clients want the same at the same time?"""
+"""Does someone's backend keep the laws when many clients want the same at the same time?"""

@@ -23,12 +23,12 @@ from ..people import Person
 
 @frozen(kw_only=True)
 class Answered:
-    """A line that a client asked, and what it was told.
+    """A line that a client asked, and what it was answered.
 
     Attributes:
         client: Which client, from 0.
         line: The line.
-        outcome: What it was told.
+        outcome: What it was answered.
         asked: When it asked, on a count that all clients share.
         answered: When it had the answer.
     """

@@ -1,4 +1,4 @@
-"""What do clients race for, and what must have come of it, whoever was first?"""
+"""What do clients race for, and what must be the result, no matter who was first?"""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Setting:
         clients: How many clients there are.
         credits: How many credits each person has whose recordings are raced for.
         attempts: How many recordings each client asks for, for each person.
-        name: What tells this race from all others on the same store.
+        name: What distinguishes this race from all others on the same store.
     """
 
     rules: Rules
@@ -44,7 +44,7 @@ class Setting:
     name: str
 
     def person(self, part: object) -> Person:
-        """Return somebody whom no other race knows."""
+        """Return someone whom no other race knows."""
         return Person(f"racer-{self.name}-{part}")
 
     def shuffled(self, lines: Sequence[LogLine], client: int) -> list[LogLine]:
@@ -73,7 +73,7 @@ class Contest(Protocol):
         """Yield what should not have come of it.
 
         Args:
-            answers: What all clients were told.
+            answers: What all clients were answered.
             stored: What is in the tables afterwards.
         """
 
@@ -221,7 +221,7 @@ class Syncs:
         return email, email.upper()
 
     def before(self) -> list[LogLine]:
-        """Return nothing: nobody knows the address."""
+        """Return nothing: no one knows the address."""
         return []
 
     def lines_of(self, client: int) -> list[LogLine]:

@@ -15,7 +15,7 @@ from attrs import frozen
 
 @frozen(kw_only=True)
 class Operation:
-    """A command on one account, and what came of it.
+    """A command on one account, and the result of it.
 
     Attributes:
         name: What it is called in a message.
@@ -23,7 +23,7 @@ class Operation:
         answered: When the answer was there.
         accepted: Whether it was accepted; else it was refused for want of credits.
         credits: How many credits it takes: 1, or 0 and it is never refused.
-        version: The number of the account's events with it, if the answer tells.
+        version: The number of the account's events with it, if the answer says.
         events: How many of them are its own.
     """
 

@@ -1,7 +1,7 @@
-"""Does somebody's backend keep the laws when many clients want the same at the same time?
+"""Does someone's backend keep the laws when many clients want the same at the same time?
 
 Each client is a thread with a backend of its own, over one store. Chance decides who is first;
-what must have come of it does not depend on that. A race that finds nothing proves nothing:
+what must be the result does not depend on that. A race that finds nothing proves nothing:
 `crm_domain.testing.explore` looks at every order, of a model.
 """
 
@@ -29,7 +29,7 @@ from .contests import CONTESTS, Contest, Keys, Setting
 
 @frozen(kw_only=True)
 class RaceReport:
-    """What came of races.
+    """The result of races.
 
     Attributes:
         rounds: How many times everything was raced for.
@@ -114,7 +114,7 @@ def race(
 
 @define
 class _Races:
-    """What came of all races until now."""
+    """The result of all races until now."""
 
     backends: Sequence[Backend]
     rules: Rules
@@ -145,7 +145,7 @@ class _Races:
         return contest.name not in self.not_run
 
     def _race(self, contest: Contest) -> Iterator[Violation]:
-        """Prepare, let the clients go, and judge what came of it.
+        """Prepare, let the clients go, and judge the result of it.
 
         Raises:
             NotImplementedError: The backend does not have what is needed.
@@ -185,7 +185,7 @@ def at_once(backends: Sequence[Backend], lines: Sequence[Sequence[LogLine]], pat
     """Let each client ask its lines of its backend, all of them at the same time.
 
     Returns:
-        What they were told, in the order of the answers; fewer than there are lines if somebody
+        What they were answered, in the order of the answers; fewer than there are lines if someone
         is not through after *patience_seconds*. What the backend does not have is answered by a `NotImplementedError`.
     """
     told: list[Answered] = []

@@ -98,7 +98,7 @@ ALPHABET: Final = Lines(
         *_asked_by(ANON, _BY_ANYBODY),
     )
 )
-"""Every command and read at least once, by two CRM users, a regular user, the service and nobody in particular."""
+"""Every command and read at least once, by two CRM users, a regular user, the service and no one in particular."""
 
 BEGUN: Final = Lines(
     _asked_by(

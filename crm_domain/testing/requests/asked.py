@@ -1,6 +1,6 @@
-"""What may be asked, whoever asks? A strategy for each command and each read.
+"""What may be asked, no matter who asks? A strategy for each command and each read.
 
-Each takes strategies for single arguments, in the place of any value:
+Each takes strategies for single arguments, instead of any value:
 ``create_recordings(user_id=just(someone))``. What they make is well-formed; `requests` and
 `commands` also make what the rules should mind, and say who asks.
 """
@@ -186,5 +186,5 @@ def trackings(
 
 
 def dashboards(**arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[GetDashboard]:
-    """Return a strategy for reads of a dashboard: anybody's, or nobody's."""
+    """Return a strategy for reads of a dashboard: anyone's, or no one's."""
     return _asked(GetDashboard, {"email": emails()}, arguments, ())

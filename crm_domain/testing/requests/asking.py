@@ -1,6 +1,6 @@
-"""What might somebody ask for? Requests that are made by choosing, whoever chooses.
+"""What might someone ask for? Requests that are made by choosing, no matter who chooses.
 
-Mostly people ask for what is theirs; else they, the service or nobody in particular try what the
+Mostly people ask for what is theirs; else they, the service or no one in particular try what the
 rules should mind. Hypothesis chooses in `strategies`, a seeded generator in `walks`: both meet the
 same requests as often as each other.
 """
@@ -146,7 +146,7 @@ def sync(choose: Choose) -> Asked:
 
 
 def registration(choose: Choose) -> Asked:
-    """Make a request to register somebody."""
+    """Make a request to register someone."""
     principal, account = _account(choose)
     return principal, c.RegisterUser(**account)
 
@@ -221,7 +221,7 @@ def deactivation(choose: Choose) -> list[Asked]:
 
 
 def departure(choose: Choose) -> list[Asked]:
-    """Make requests that take everything of a CRM user away, and bring them in anew."""
+    """Make requests that take everything of a CRM user away, and bring them in again."""
     person = choose((AMY, BOB))
     own: dict[str, Any] = {"user_id": person.user_id, "email": person.email}
     where = {"user_id": person.user_id}

@@ -1,6 +1,6 @@
 """Which values meet the rules? Small pools, so that guesses hit, ids are taken and payments come twice.
 
-Good values are those that a column takes; odd ones are minded by some rule, or should be.
+Good values are those that a column takes; odd ones are rejected by some rule, or should be.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EARLIER: Final = START - timedelta(days=400)
 """A time to which it jumps back."""
 
 CHOSEN_TIMES: Final = frozenset({LATER, EARLIER})
-"""The times that callers write into columns; no clock tells exactly these."""
+"""The times that callers write into columns; no clock says exactly these."""
 
 PRINCIPALS: Final = (*(person.principal for person in PEOPLE), SERVICE, AMY.principal, SERVICE, ANON)
 """Everybody who may ask, the usual ones more than once."""
@@ -40,7 +40,7 @@ def spellings(person: Person) -> tuple[str, ...]:
 
 
 ODD_EMAILS: Final = (None, "", "nobody@x.test", "no-at", "@x.test", "amy@", "a my@x.test", "\0@x.test")
-"""Addresses that are nobody's, or none at all."""
+"""Addresses that are no one's, or none at all."""
 
 EMAILS: Final = (*(text for person in PEOPLE for text in spellings(person)), *ODD_EMAILS)
 """Addresses of all sorts."""
@@ -139,7 +139,7 @@ CONTENTS: Final = {table.name: _contents(table) for table in rows.TABLES.values(
 """What a row may hold besides key and owner, in groups that come equally often."""
 
 CHANGES: Final = {table.name: _changes(table) for table in rows.TABLES.values()}
-"""What somebody may try to write into a stored row."""
+"""What someone may try to write into a stored row."""
 
 
 def _wheres(table: Table[Any]) -> tuple[dict[str, Any], ...]:

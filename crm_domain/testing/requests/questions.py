@@ -111,7 +111,7 @@ Question: TypeAlias = tuple[str, Request]
 
 
 def questions(asker: Asker, table: Table[Any]) -> Iterator[Question]:
-    """Yield everything that somebody asks of a table."""
+    """Yield everything that someone asks of a table."""
     whose = {"user_id": asker.owner_in(table).user_id}
     yield "", Select(table=table)
     yield "user_id", Select(table=table, where=whose)
@@ -146,7 +146,7 @@ def _given(kind: type[Any], table: Table[Any], owner: Person) -> Iterator[Questi
 
 
 def _usual(kind: type[Any], table: Table[Any], owner: Person) -> dict[str, Any]:
-    """Return the arguments with which somebody usually asks."""
+    """Return the arguments with which someone usually asks."""
     arguments = argument_types(kind)
     usual = {
         "user_id": owner.user_id,

@@ -49,6 +49,6 @@ def walks(*, wanted: Callable[[LogLine], bool] = lambda _: True) -> st.SearchStr
     """Return a strategy for random walks as `conformance` makes them; `command_sequences` get shorter when they fail.
 
     Args:
-        wanted: Tells which requests are to be in them.
+        wanted: Says which requests are to be in them.
     """
     return st.integers(0, 2**32 - 1).map(partial(walk, wanted=wanted))

@@ -1,6 +1,6 @@
 """Which rows may be stored? A strategy for each table, made from its declaration.
 
-Each takes strategies for single columns, in the place of any value:
+Each takes strategies for single columns, instead of any value:
 ``crm_recordings(status=just("completed"))``. Rows hold what their columns take under every
 safeguard; whether what they refer to is there too, is for those to say who store them.
 """
@@ -46,7 +46,7 @@ def rows_of(table: Table[T], **columns: st.SearchStrategy[Any]) -> st.SearchStra
 
     Args:
         table: The table.
-        columns: Strategies for columns, in the place of any value that they take.
+        columns: Strategies for columns, instead of any value that they take.
 
     Raises:
         ValueError: The table has no such column; the message lists what there is.

@@ -53,7 +53,7 @@ def user_ids() -> st.SearchStrategy[str]:
 
 
 def principals() -> st.SearchStrategy[Principal]:
-    """Return a strategy for those who may ask: people, the service, seldom nobody in particular."""
+    """Return a strategy for those who may ask: people, the service, seldom no one in particular."""
     return st.sampled_from(PRINCIPALS)
 
 

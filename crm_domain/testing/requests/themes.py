@@ -105,7 +105,7 @@ def spending(choose: Choose) -> list[LogLine]:
 
 
 def retry(choose: Choose) -> list[LogLine]:
-    """Make a request under an idempotency key, and once more the same, behind another one under that key."""
+    """Make a request under an idempotency key, and again the same, behind another one under that key."""
     principal, request = choose(ANYTHING)(choose)
     again = LogLine(principal, request, key="key-3")
     return [again, attrs.evolve(line(choose), key="key-3"), again]

@@ -77,7 +77,7 @@ def credit_policies(**attributes: st.SearchStrategy[Any]) -> st.SearchStrategy[C
     """Return a strategy for credit policies.
 
     Args:
-        attributes: Strategies for attributes of `CreditPolicy`, in the place of any value.
+        attributes: Strategies for attributes of `CreditPolicy`, instead of any value.
     """
     anything: dict[str, st.SearchStrategy[Any]] = {
         "initial_credits": _COUNT_OF_CREDITS,
@@ -93,7 +93,7 @@ def rules(**attributes: st.SearchStrategy[Any]) -> st.SearchStrategy[Rules]:
     """Return a strategy for readings of the document: any mixture of safeguards, any credit policy.
 
     Args:
-        attributes: Strategies for attributes of `Rules`, in the place of any value.
+        attributes: Strategies for attributes of `Rules`, instead of any value.
     """
     safeguards = dict.fromkeys(SAFEGUARDS, st.booleans())
     return st.builds(Rules, **{**safeguards, "credit_policy": credit_policies(), **attributes})

@@ -30,7 +30,7 @@ def walk(seed: int | str, *, wanted: Callable[[LogLine], bool] = lambda _: True)
 
     Args:
         seed: Which walk.
-        wanted: Tells which requests are to be in it; others are made in the place of the rest.
+        wanted: Says which requests are to be in it; others are made instead of the rest.
     """
     choose = Random(seed).choice  # noqa: S311 - no secret depends on it
     lines = list(filter(wanted, beginning(choose)))

@@ -71,7 +71,7 @@ def same_id_in_both_tables() -> Lines:
 
 
 def same_id_after_delete() -> Lines:
-    """Return a log in which a recording's id is used again, by somebody else, after a delete."""
+    """Return a log in which a recording's id is used again, by someone else, after a delete."""
     return log(
         {"as": "service", "cmd": "sync_crm_user", "args": {"user": "amy", "email": "amy@x.test"}},
         {"as": "service", "cmd": "sync_crm_user", "args": {"user": "bob", "email": "bob@x.test"}},
@@ -106,7 +106,7 @@ def clock_goes_back() -> Lines:
 
 
 def member_changes_old_rows() -> Lines:
-    """Return a log in which somebody who became a CRM user changes what they stored before."""
+    """Return a log in which someone who became a CRM user changes what they stored before."""
     return log(
         {"as": "service", "cmd": "register_user", "args": {"user": "cal", "email": "cal@x.test"}},
         {"as": "cal", "cmd": "create_regular_job_request", "args": {"id": "job-1", "user": "cal"}},
@@ -117,7 +117,7 @@ def member_changes_old_rows() -> Lines:
 
 
 def profile_is_gone() -> Lines:
-    """Return a log in which somebody records who has no profile any more, and so no balance."""
+    """Return a log in which someone records who has no profile any more, and so no balance."""
     return log(
         {"as": "service", "cmd": "register_user", "args": {"user": "cal", "email": "cal@x.test"}},
         {"as": "service", "cmd": "delete", "args": {"table": "profiles"}},
@@ -126,7 +126,7 @@ def profile_is_gone() -> Lines:
 
 
 def another_amount() -> Lines:
-    """Return a log in which somebody pays more than the price, and less."""
+    """Return a log in which someone pays more than the price, and less."""
     return log(
         {"as": "service", "cmd": "register_user", "args": {"user": "cal", "email": "cal@x.test"}},
         {"as": "service", "cmd": "record_payment", "args": {"user": "cal", "amount": "25.98", "ref": "pay-1"}},
@@ -216,7 +216,7 @@ def test_one_credit_per_recording(lines: Lines, rules: Rules) -> None:
 @any_lines
 @example(lines=clock_goes_back(), rules=HARDENED)
 def test_counters_equal_fold_of_events(lines: Lines, rules: Rules) -> None:
-    """The counters say what the events say, whatever was deleted since."""
+    """The counters say what the events say, no matter what was deleted since."""
     check("counters_equal_fold_of_events", lines, rules)
 
 
@@ -229,13 +229,13 @@ def test_refused_changes_nothing(lines: Lines, rules: Rules) -> None:
 @any_lines
 @example(lines=own_word_for_failure(), rules=RULES[1])
 def test_no_user_command_raises_credits(lines: Lines, rules: Rules) -> None:
-    """No command of a user raises anybody's credits."""
+    """No command of a user raises anyone's credits."""
     check("no_user_command_raises_credits", lines, rules)
 
 
 @any_lines
 def test_reads_see_only_own_rows(lines: Lines, rules: Rules) -> None:
-    """A user reads their own rows, all of them and no others, in whatever state."""
+    """A user reads their own rows, all of them and no others, in no matter what state."""
     everybody = (*(person.principal for person in PEOPLE), ANON)
     check("reads_see_only_own_rows", Lines((*lines, *(look for who in everybody for look in looks(who)))), rules)
 
@@ -244,7 +244,7 @@ def test_reads_see_only_own_rows(lines: Lines, rules: Rules) -> None:
 @example(lines=same_id_in_both_tables(), rules=HARDENED, observer=AMY)
 @example(lines=same_id_after_delete(), rules=HARDENED, observer=AMY)
 def test_noninterference(lines: Lines, rules: Rules, observer: Person) -> None:
-    """Whatever others do, all that a user can observe stays the same."""
+    """No matter what others do, all that a user can observe stays the same."""
     assert interference(lines, observer, rules) == []
 
 
@@ -291,7 +291,7 @@ def test_replay_reproduces_state(lines: Lines, rules: Rules) -> None:
 
 @any_lines
 def test_at_most_one_primary_resume(lines: Lines, rules: Rules) -> None:
-    """Nobody has two primary resumes."""
+    """No one has two primary resumes."""
     check("at_most_one_primary_resume", lines, rules)
 
 

@@ -31,7 +31,7 @@ def explain(
 ) -> None:
     """Run the command log LOG up to one line, and explain that line without executing it.
 
-    Tells whether it would be accepted and with which events, or refused and by which rule; which
+    Says whether it would be accepted and with which events, or refused and by which rule; which
     grant would pay for a recording; and on which safeguards that turns: were one of them the other
     way, the outcome would be another. The idempotency key of the line is passed over.
 

@@ -65,7 +65,7 @@ def fit(
 
     \b
     SOURCES are one of
-      a database     crm.db: its journal tells all
+      a database     crm.db: its journal says all
       exports        CSV files of the document's tables, the main one among them; each is known
                      by its columns, as COPY … WITH CSV HEADER writes them
       counters       a CSV file of CRM users with their totals, as "users --csv" prints it, or the
@@ -75,7 +75,7 @@ def fit(
 
     Attempts that are blocked leave no trace. So rates come from the time in which users have
     credits, and what they do without from how long it takes them to pay. Churn is what silence
-    tells: users do not say that they leave.
+    says: users do not say that they leave.
 
     \b
     Examples:

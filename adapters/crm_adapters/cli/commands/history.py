@@ -19,7 +19,7 @@ from ..printing import ROWS_MAX, Form, form_options, print_rows, shown, table
 
 _COLUMNS: Final = ("position", "at", "by", "event", "what", "credits", "balance", "grant", "data")
 _LAST_SHOWN: Final = 50
-"""How many steps a table shows unless told otherwise."""
+"""How many steps a table shows by default."""
 
 
 @click.command(short_help="Tell what happened to one person, step by step.")

@@ -17,9 +17,9 @@ from ..progress import progress_shown
 @db_option
 @timeout_option
 def rebuild(*, db: Path, timeout_seconds: float) -> None:
-    """Make all rows of the file anew from its journal, in one step.
+    """Rebuild all rows of the file from its journal, in one step.
 
-    This mends rows that differ from what the journal tells, as "verify" finds them. The journal
+    This mends rows that differ from what the journal says, as "verify" finds them. The journal
     stays as it is; if an event is missing or cannot be read, nothing is changed.
 
     \b
@@ -28,7 +28,7 @@ def rebuild(*, db: Path, timeout_seconds: float) -> None:
       crm-domain rebuild --db shop.db --timeout 60
 
     \b
-    Exit codes: 0 the rows were made anew, 2 the file or its journal cannot be read, or the file
+    Exit codes: 0 the rows were made again, 2 the file or its journal cannot be read, or the file
     cannot be written.
     """  # noqa: D301 - click takes \b for "keep these lines as they are"
     with progress_shown() as progress:

@@ -18,11 +18,11 @@ from ..progress import progress_shown
 @click.option("--no-keep", is_flag=True, help="Do not keep the former file beside.")
 @timeout_option
 def restore(backup: Path, *, db: Path, no_keep: bool, timeout_seconds: float) -> None:
-    """Put a copy of BACKUP in the place of the file, if it is sound.
+    """Replace the file with a copy of BACKUP, if that is sound.
 
     BACKUP is verified first, as "verify" does; if anything is wrong with it, the file stays as it
-    is. The former file stays beside it, as FILE.before-restore. Processes that have the former file
-    open are refused at the next thing that they ask of it, and open it anew.
+    is. The former file stays next to it, as FILE.before-restore. Processes that have the former file
+    open are refused at the next thing that they ask of it, and open it again.
 
     \b
     Examples:

@@ -88,7 +88,7 @@ def run(
 
     \b
     Exit codes: 0 all lines were run, 2 a line, the command line or the file is wrong, 130 Ctrl-C,
-    141 nobody reads the output any more.
+    141 no one reads the output any more.
     """  # noqa: D301 - click takes \b for "keep these lines as they are"
     if batch is not None and db is None:
         raise click.UsageError("--batch needs --db: in memory, nothing is kept.")

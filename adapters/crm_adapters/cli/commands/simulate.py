@@ -60,7 +60,7 @@ class _Work:
 
 @frozen(kw_only=True)
 class _Done:
-    """What came of it."""
+    """The result of it."""
 
     found: Replications | Comparison
     check: Check
@@ -222,7 +222,7 @@ def _loaded(file: Any) -> Scenario:
 
 
 def _variants(base: Scenario, comparisons: Sequence[str]) -> dict[str, Scenario]:
-    """Return the scenarios to compare the base with, by their settings; the base itself is none of them."""
+    """Return the scenarios to compare the base with, by their settings; the base itself is not one of them."""
     options = []
     for comparison in comparisons:
         path, texts = alternatives(comparison)
@@ -261,7 +261,7 @@ def _new(db: Path | None) -> Path | None:
 
 
 def _advise(work: _Work) -> None:
-    """Tell somebody who would wait long how not to."""
+    """Tell someone who would wait long how not to."""
     if work.users_and_days > _LARGE and find_spec("numba") is None and sys.stderr.isatty():
         click.echo(
             "This takes a while in pure Python; pip install 'crm-domain[fast]' makes it 50 times as fast.", err=True

@@ -20,7 +20,7 @@ from ..printing import ROWS_MAX, Form, form_options, print_rows, shown, table
 _COLUMNS: Final = tuple(a.name for a in attrs.fields(CrmUserWithStats))
 _HEADERS: Final = ("e-mail", "credits", "since (UTC)", "jobs", "recordings", "resumes")
 _SHOWN: Final = 50
-"""How many users a table shows unless told otherwise."""
+"""How many users a table shows by default."""
 _PAGE: Final = 1000
 """How many users are in memory at a time."""
 
@@ -60,7 +60,7 @@ def _crm_user(crm: Crm, email: str) -> CrmUser:
     """Return a CRM user, active or not.
 
     Raises:
-        NotFound: There is nobody with this address, or it is a regular user's.
+        NotFound: There is no one with this address, or it is a regular user's.
     """
     for crm_user in crm.as_service().select(CRM_USERS, {"email": crm.as_service().answer(FindAddress(email=email))}):
         return crm_user

@@ -29,13 +29,13 @@ def verify(ctx: click.Context, *, db: Path, as_json: bool, timeout_seconds: floa
     """Look whether the file is sound, and say what is wrong and where; nothing is changed.
 
     \b
-    log         what is in the log beside the file, if there is one, goes on from what the file alone
+    log         what is in the log next to the file, if there is one, goes on from what the file alone
                 holds: it is not the log of another file
     pages       SQLite finds all pages and indexes whole, and all values as their columns have to be
     schema      tables and indexes are those of the document, under the rules of the file
     references  every foreign key leads to a row
     journal     no event is missing, and all of them can be read
-    rows        every row is what the journal tells, no other is there
+    rows        every row is what the journal says, no other is there
     laws        the laws hold that a single state can show; if the rules have a safeguard off,
                 some laws break as the document has it, so that they are not looked at
 
