@@ -69,8 +69,8 @@ rita  regular        0  -          0           0        0      -      -
 
 Refusals
    kind               SQLSTATE  when
--  -----------------  --------  ------------------------------------------------
-1  permission_denied  42501     the role may not do this at all, on whatever row
+-  -----------------  --------  -------------------------------------------
+1  permission_denied  42501     the role may not do this at all, on any row
 
 Totals, as in: hardened
 lines              4  3 accepted, 1 refused
