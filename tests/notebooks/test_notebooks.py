@@ -46,6 +46,7 @@ def test_notebooks_are_numbered_stories() -> None:
     assert others == {"README.md", "figures.mplstyle", PICTURES_FOLDER.name}
 
 
+@pytest.mark.thorough
 @of_each_notebook
 def test_executing_gives_what_is_stored(notebook: Path, tmp_path: Path) -> None:
     """Without an error, every text and all words of every picture; ``python -m tests.notebooks`` stores them anew."""
