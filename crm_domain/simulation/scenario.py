@@ -388,3 +388,13 @@ class Scenario:
     def end(self) -> datetime:
         """When it is over."""
         return self.start + timedelta(days=self.days)
+
+
+def refuse_users(users: range, scenario: Scenario) -> None:
+    """Refuse a range of users that is not one of the scenario's.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if users.step != 1 or not 0 <= users.start <= users.stop <= scenario.users:
+        raise ValueError(f"users: expected a range within 0 to {scenario.users}, got {users}")

@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from crm_adapters.sqlite.reading import Progress, in_silence
+from crm_adapters.progress import Progress, in_silence
 
 _CLEAR_LINE: Final = "\r\033[K"
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from attrs import define, field
 
+from crm_adapters.progress import Progress, in_silence
 from crm_adapters.sqlite import SqliteStore, StoreError, stored_rules
-from crm_adapters.sqlite.reading import Progress, in_silence
 from crm_domain import Crm, Rules
 from crm_domain import events as e
 from crm_domain.ports import JournalEntry

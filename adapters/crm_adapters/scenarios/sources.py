@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 from attrs import frozen
 
-from crm_adapters.sqlite.reading import Progress, in_silence
+from crm_adapters.progress import Progress, in_silence
 from crm_domain import CreditPolicy, Rules
 from crm_domain.simulation.fitting.histories import Histories
 

@@ -22,12 +22,13 @@ from attrs import frozen
 from crm_adapters.files import special_kind
 from crm_domain.rules import Rules
 
+from ..progress import Progress, in_silence
 from .elsewhere import in_another_process
 from .errors import StoreBusy, StoreError
 from .locking import FileLock
 from .opening import real_path
 from .partial import appear, partial_beside, sync_file, sync_folder
-from .reading import Progress, has_content, in_silence, looked_at, refuse_foreign
+from .reading import has_content, looked_at, refuse_foreign
 from .verification import Verification
 
 _PAGES_PER_STEP: Final = 2048  # 8 MiB: often enough to tell of progress

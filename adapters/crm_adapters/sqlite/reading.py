@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from crm_adapters.files import special_kind
 
@@ -21,18 +21,11 @@ from .locking import FileLock
 from .migrations import newer
 from .schema import APPLICATION_ID, VERSION
 
-Progress: TypeAlias = Callable[[str, int, int], object]
-"""Is called during long work with what is being done, how much of it is done, and how much there is."""
-
 _LOGS: Final = ("-wal", "-journal")
 """What SQLite may find next to a file, and a connection that may write would bring into it."""
 
 
 _SMALLEST_BYTES: Final = 512
-
-
-def in_silence(_what: str, _done: int, _total: int) -> None:
-    """Tell no one of any progress."""
 
 
 def has_content(path: Path) -> bool:

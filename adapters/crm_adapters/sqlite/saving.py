@@ -9,10 +9,10 @@ from typing import Final
 from crm_adapters.files import special_kind
 from crm_domain import Crm
 
+from ..progress import Progress, in_silence
 from .errors import StoreError
 from .opening import real_path
 from .partial import appear, partial_beside, sync_file, sync_folder
-from .reading import Progress, in_silence
 from .store import SqliteStore
 
 _TOLD_EVERY: Final = 5000

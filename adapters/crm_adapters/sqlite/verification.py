@@ -29,11 +29,12 @@ from crm_domain.rows import AUTH_USERS, TABLES, AuthUser
 from crm_domain.rules import HARDENED, SAFEGUARDS, Rules
 from crm_domain.schema import Table
 
+from ..progress import Progress, in_silence
 from .codec import CODECS, Stored
 from .elsewhere import in_another_process
 from .journal import entry_of
 from .opening import METADATA, real_path, rules_told_by
-from .reading import Progress, in_silence, looked_at
+from .reading import looked_at
 from .schema import VERSION, column_name, sql_name, statements
 
 CHECKS: Final = ("log", "pages", "schema", "references", "journal", "rows", "laws")

@@ -21,7 +21,7 @@ from ..results.part import (
     histogram_length,
     refuse_kept,
 )
-from ..scenario import Scenario
+from ..scenario import Scenario, refuse_users
 from .account import PURPOSES
 from .counting import daily_of
 from .memory_layout import SUMS, Column, Make, Settings, memory_of, settings_of
@@ -96,16 +96,6 @@ def simulated(machine: Machine, scenario: Scenario, seed: int, users: range, kee
         users=_table(machine, USER_COLUMNS, all_rows) if "users" in keep else None,
         events=_table(machine, EVENT_COLUMNS, all_events) if "events" in keep else None,
     )
-
-
-def refuse_users(users: range, scenario: Scenario) -> None:
-    """Refuse a range of users that is not one of the scenario's.
-
-    Raises:
-        ValueError: It is not.
-    """
-    if users.step != 1 or not 0 <= users.start <= users.stop <= scenario.users:
-        raise ValueError(f"users: expected a range within 0 to {scenario.users}, got {users}")
 
 
 def _room(machine: Machine, keep: AbstractSet[str], users: int, events_each: int) -> tuple[Column, Column]:

@@ -72,7 +72,7 @@ from ..kernel.memory_layout import NEVER, Settings
 from ..scenario import Scenario
 
 if TYPE_CHECKING:
-    from .population import Engine
+    from .population import Population
 
 Outcome: TypeAlias = Accepted | Refused
 """What became of a command."""
@@ -166,19 +166,29 @@ class User:
     """
 
     __slots__ = (
-        "_engine", "_many", "_own", "_salt", "email", "has_left", "is_crm", "number", "payments", "pays", "principal",
+        "_many",
+        "_own",
+        "_population",
+        "_salt",
+        "email",
+        "has_left",
+        "is_crm",
+        "number",
+        "payments",
+        "pays",
+        "principal",
         "user_id",
     )  # fmt: skip
 
-    def __init__(self, engine: Engine, number: int, user_id: UserId, email: str, own: int, salt: int) -> None:
+    def __init__(self, population: Population, number: int, user_id: UserId, email: str, own: int, salt: int) -> None:
         self.number = number
-        self.is_crm = number < engine.scenario.crm_users
+        self.is_crm = number < population.scenario.crm_users
         self.user_id = user_id
         self.principal = user(user_id)
         self.email = email
         self.has_left = self.pays = False
         self.payments = 0
-        self._engine, self._own, self._salt = engine, own, salt
+        self._population, self._own, self._salt = population, own, salt
         self._many: float | None = None
 
     def __repr__(self) -> str:
@@ -187,16 +197,16 @@ class User:
     @property
     def scenario(self) -> Scenario:
         """What is simulated."""
-        return self._engine.scenario
+        return self._population.scenario
 
     @property
     def now_us(self) -> int:
         """The microseconds since the scenario's start."""
-        return self._engine.now_us
+        return self._population.now_us
 
     def draws(self, purpose: str) -> Stream:
         """Return this user's draws for a purpose, the same ones under the same seed."""
-        return Stream(seed=self._engine.seed, user=self.number, purpose=purpose)
+        return Stream(seed=self._population.seed, user=self.number, purpose=purpose)
 
     def start(self, process: Process, *, turn: int = 0, of_service: bool = False) -> None:
         """Have another process go on next to this one.
@@ -206,7 +216,7 @@ class User:
             turn: Of what happens to a user at the same moment, the lower one comes first.
             of_service: Whether it goes on when the user has left.
         """
-        self._engine.start(self, process, turn=turn, of_service=of_service)
+        self._population.start(self, process, turn=turn, of_service=of_service)
 
     # --- commands -------------------------------------------------------------------------------
 
@@ -253,7 +263,7 @@ class User:
     def moments(self, purpose: int, gap: float) -> Iterator[int]:
         """Yield the moments of one of the built-in activities, from now on, to the horizon."""
         s, salt, arrived, counter = self.settings, self._salt, self.now_us, self.key(purpose)
-        hours, first = self._engine.hours, self._engine.first_hours
+        hours, first = self._population.hours, self._population.first_hours
         if self._many is None:
             self._many = multiplier(s, self._own, salt)
         gap /= self._many
@@ -268,7 +278,7 @@ class User:
     @property
     def settings(self) -> Settings:
         """The scenario as the kernel reads it."""
-        return self._engine.settings
+        return self._population.settings
 
 
 # --- the built-in behaviour ---------------------------------------------------------------------

@@ -31,10 +31,9 @@ from crm_domain.ports import Store
 from ..draws.rhythm import first_hours_of, hours_of
 from ..draws.streams import key_of, seed_keys, unit, word
 from ..kernel.account import AT_ARRIVAL, OF_ARRIVAL, nth
-from ..kernel.driver import refuse_users
 from ..kernel.memory_layout import balances_of, dates_of, settings_of
 from ..results.part import Part, refuse_kept
-from ..scenario import Scenario
+from ..scenario import Scenario, refuse_users
 from .behaviours import AtOnce, Behaviour, ByService, Leave, Outcome, Process, Step, Until, User, Wait, applicant
 from .counting import Life, part_of
 
@@ -71,9 +70,9 @@ def simulate_reference(
     users = range(scenario.users) if users is None else users
     refuse_kept(keep)
     refuse_users(users, scenario)
-    engine = Engine(scenario, seed, users, behaviour, store)
-    engine.run(batched=store is not None)
-    return part_of(scenario, users, engine.lives.values(), keep), engine.crm
+    population = Population(scenario, seed, users, behaviour, store)
+    population.run(batched=store is not None)
+    return part_of(scenario, users, population.lives.values(), keep), population.crm
 
 
 def user_id_of(number: int) -> UserId:
@@ -86,7 +85,7 @@ def email_of(number: int) -> str:
     return f"user-{number:06d}@example.com"
 
 
-class Engine:
+class Population:
     """Users, their processes, and the model that they live on.
 
     Attributes:

@@ -10,10 +10,10 @@ import attrs
 import click
 
 from crm_adapters.files import is_stdout, refuse_special
+from crm_adapters.progress import Progress
 from crm_adapters.scenarios import DataError, dumps, load, save, with_settings
 from crm_adapters.scenarios.csvfiles import time_of
 from crm_adapters.scenarios.sources import Data, read_sources
-from crm_adapters.sqlite.reading import Progress
 from crm_domain.simulation import Scenario
 from crm_domain.simulation.fitting import scenario_fit
 from crm_domain.simulation.fitting.histories import day_of
