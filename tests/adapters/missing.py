@@ -12,9 +12,19 @@ import pytest
 @contextmanager
 def not_installed(package: str, *users: str) -> Iterator[None]:
     """Have *users*, modules that need a package, imported again without it; behind the block all is as it was."""
+    concerned = tuple(f"{one}." for one in (package, *users))
+    before = {name: module for name, module in sys.modules.items() if f"{name}.".startswith(concerned)}
     with pytest.MonkeyPatch.context() as patch:
-        for name in list(sys.modules):
-            if f"{name}.".startswith(tuple(f"{one}." for one in (package, *users))):
-                patch.delitem(sys.modules, name)
+        for name in before:
+            patch.delitem(sys.modules, name)
         patch.setitem(sys.modules, package, None)
-        yield
+        try:
+            yield
+        finally:
+            for name in [name for name in sys.modules if f"{name}.".startswith(concerned) and name not in before]:
+                del sys.modules[name]
+            sys.modules.setdefault(package, None)  # type: ignore[arg-type]
+    for name, module in before.items():  # a package knows its modules by attributes, too
+        parent, _, own_name = name.rpartition(".")
+        if parent in sys.modules:
+            setattr(sys.modules[parent], own_name, module)

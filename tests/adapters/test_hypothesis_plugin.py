@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 import crm_domain.testing
 from crm_adapters._hypothesis_plugin import STRATEGIES, plug_in, when_imported
 from crm_domain import Command, CreditPolicy, Email, Principal, RowId, Rules, UserId
-from crm_domain.reads import Read
+from crm_domain.command_log import LoggedRead
 from crm_domain.rows import TABLES
 
 CLASSES: Final = (
     *(table.row for table in TABLES.values()),
     *get_args(Command),
-    *get_args(Read),
+    *get_args(LoggedRead),
     CreditPolicy,
     Principal,
     Rules,

@@ -192,6 +192,7 @@ class Handle:
             return
         try:
             if not self._writes:
+                self.release()  # SQLite keeps the descriptor for its other connections, and this lock with it
                 self._closed()
             elif (
                 not (_taken(turns) or _LASTING) or self.held() == LOG_GONE

@@ -102,9 +102,14 @@ def rules(**attributes: st.SearchStrategy[Any]) -> st.SearchStrategy[Rules]:
 # --- columns --------------------------------------------------------------------------------
 
 
-def texts() -> st.SearchStrategy[str]:
-    """Return a strategy for text that a database stores: without NUL and halves of surrogate pairs."""
-    return st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+def texts(length_max: int | None = None) -> st.SearchStrategy[str]:
+    """Return a strategy for text that a database stores: without NUL and halves of surrogate pairs.
+
+    Args:
+        length_max: The most characters; then there is one at least.
+    """
+    characters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+    return st.text(characters, min_size=0 if length_max is None else 1, max_size=length_max)
 
 
 @cache
@@ -140,7 +145,7 @@ def _given(table: Table[Any], column: Column) -> st.SearchStrategy[Any]:
         case ColumnType.TEXT:
             if column.name == "email":
                 return addresses()
-            return st.sampled_from(column.one_of) if column.one_of else texts()
+            return st.sampled_from(column.one_of) if column.one_of else texts(column.length_max)
         case ColumnType.INTEGER | ColumnType.BIGINT:
             return st.integers(0 if column.not_negative else INT64_MIN, column.most)
         case ColumnType.BOOLEAN:

@@ -21,7 +21,7 @@ from crm_adapters.sqlite.backups import back_up
 from crm_adapters.sqlite.figures import figures
 from crm_adapters.sqlite.locking import FileLock
 from crm_adapters.sqlite.verification import Verification
-from crm_domain import Crm
+from crm_domain import HARDENED, Crm
 from crm_domain.clocks import label_uuid
 
 from .faults.sound import assert_sound
@@ -321,3 +321,13 @@ def test_without_a_look_at_descriptors_the_names_are_looked_at(
     with pytest.raises(StoreError, match=GONE):
         amy.as_user(AMY).create_job_request()
     monkeypatch.undo()
+
+
+def test_the_last_of_two_stores_of_a_process_brings_the_log_into_the_file(tmp_path: Path) -> None:
+    """Looks at the file while it was open leave no lock behind, under which no one is the last."""
+    path = tmp_path / "crm.db"
+    with SqliteStore(path) as one, SqliteStore(path) as other:
+        for number, store in enumerate((one, other)):
+            Crm(store).as_service().sync_crm_user(email=f"user-{number}@x.test")
+        assert stored_rules(path) == HARDENED
+    assert not path.with_name("crm.db-wal").exists()

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from crm_domain import SAFEGUARDS, CreditPolicy, Crm, ManualClock, Rules, rows
 from crm_domain import commands as c
-from crm_domain.command_log import LogLine
+from crm_domain.command_log import LoggedRead, LogLine
 from crm_domain.errors import Refused
 from crm_domain.ids import SERVICE, email_fault, is_canonical_uuid, normal_email
-from crm_domain.reads import GetDashboard, Read, Select
+from crm_domain.reads import GetDashboard, Select
 from crm_domain.schema import DEFAULT, Column, ColumnType, Table, table_of
 from crm_domain.schema import column as declared
 from crm_domain.testing import (
@@ -167,7 +167,7 @@ def test_rows_can_be_narrowed(name: str, narrowed: Column) -> None:
 
 def test_rows_have_no_other_columns() -> None:
     """A column that is not there is a mistake, told when the strategy is made."""
-    with pytest.raises(ValueError, match="crm_recordings has no column 'colour'; it has id, email"):
+    with pytest.raises(ValueError, match="crm_recordings has no column 'colour'; there are id, email"):
         crm_recordings(colour=st.just("red"))
 
 
@@ -184,7 +184,7 @@ def test_columns_take_null_where_they_may() -> None:
 
 def test_every_command_has_a_strategy() -> None:
     """And every read."""
-    assert COMMANDS.keys() == {*get_args(c.Command), *get_args(Read)}
+    assert COMMANDS.keys() == {*get_args(c.Command), *get_args(LoggedRead)}
 
 
 @pytest.mark.parametrize("kind", COMMANDS)
