@@ -7,7 +7,6 @@ second, and so on until none is left to interrupt.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
@@ -17,6 +16,7 @@ import pytest
 
 from crm_domain import TABLES, CreateRecording, CreditPolicy, Crm, Rules, UploadResume, user
 from crm_domain.clocks import label_uuid
+from tests.amounts import amount
 from tests.domain.interruption import Interruption, drill
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.thorough
 
 AMY = label_uuid("amy")
 AMYS = "amy@example.com"
-DRILLS: Final = int(os.environ.get("CRM_DOMAIN_INTERRUPTS", "40"))
+DRILLS: Final = amount("CRM_DOMAIN_INTERRUPTS", thorough=40, quick=4)
 RULES: Final = Rules(credit_policy=CreditPolicy(refund_failed_recordings=True))
 
 

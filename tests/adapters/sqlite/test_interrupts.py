@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,13 +17,14 @@ from crm_adapters.sqlite import SqliteStore
 from crm_domain import Crm, JournalEntry, ManualClock, Refused, SequentialIds
 from crm_domain.clocks import label_uuid
 from crm_domain.laws import check_all
+from tests.amounts import amount
 from tests.domain.interruption import INSIDE, Interruption, UndoneError, drill
 
 from .faults.sound import assert_sound
 
 pytestmark = pytest.mark.thorough
 
-DRILLS: Final = int(os.environ.get("CRM_DOMAIN_INTERRUPTS", "30"))
+DRILLS: Final = amount("CRM_DOMAIN_INTERRUPTS", thorough=30, quick=4)
 FILES: Final = str(Path(crm_adapters.sqlite.__file__).parent)
 AMY: Final = label_uuid("amy")
 
